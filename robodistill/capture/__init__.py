@@ -1,0 +1,1 @@
+"""Recorded frames, from whatever form they were recorded in."""

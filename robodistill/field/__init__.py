@@ -1,0 +1,1 @@
+"""Fields of Gaussians: made from depth, fitted to frames, rendered, saved."""

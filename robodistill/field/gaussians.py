@@ -1,0 +1,173 @@
+"""`GaussianField`: Gaussians in the world frame, the views they were made from, and the folder that holds both."""
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pydantic
+import torch
+from torch import Tensor
+
+from robodistill.capture.write import write_whole
+from robodistill.errors import BadInput, UnsupportedVersion
+from robodistill.field.ply import read_ply, write_ply
+from robodistill.geometry.camera import Camera
+
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class FieldView:
+    """A camera that the field was made from."""
+
+    name: str
+    camera: Camera
+    T_world_camera: np.ndarray
+    """(4, 4) float64."""
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianField:
+    """N Gaussians with spherical-harmonics colour."""
+
+    means: Tensor
+    """(N, 3) centres, metres."""
+    quats_wxyz: Tensor
+    """(N, 4) unit quaternions."""
+    scales: Tensor
+    """(N, 3) standard deviations along the Gaussian's axes, metres."""
+    opacities: Tensor
+    """(N,) in [0, 1]."""
+    sh: Tensor
+    """(N, K, 3) coefficients, K = 1, 4, 9 or 16 for degree 0 to 3; colour = 0.5 + their sum over the basis."""
+    views: tuple[FieldView, ...] = ()
+    background: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Colour of what no Gaussian covers, in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        n = len(self.means)
+        assert self.means.shape == (n, 3) and self.quats_wxyz.shape == (n, 4) and self.scales.shape == (n, 3)
+        assert self.opacities.shape == (n,) and self.sh.shape[0] == n and self.sh.shape[2] == 3, self.sh.shape
+        assert self.sh.shape[1] in (1, 4, 9, 16), self.sh.shape
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    @property
+    def sh_degree(self) -> int:
+        """0 to 3."""
+        return int(self.sh.shape[1] ** 0.5) - 1
+
+    def to(self, device: torch.device | str) -> "GaussianField":
+        """The same field on another device."""
+        return replace(self, **{name: getattr(self, name).to(device) for name in _TENSORS})
+
+    def select(self, keep: Tensor) -> "GaussianField":
+        """The Gaussians that a mask (N,) bool or indices name."""
+        return replace(self, **{name: getattr(self, name)[keep] for name in _TENSORS})
+
+    def save(self, path: Path, overwrite: bool = False) -> Path:
+        """Write the folder `path`; it appears when it is whole.
+
+        Raises:
+            BadInput: It exists and `overwrite` is not given.
+        """
+        path = Path(path)
+        if path.exists() and not overwrite:
+            raise BadInput(f"{path} exists; give another name or ask to overwrite it")
+        partial = path.with_name(f".{path.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        write_ply(partial / "gaussians.ply", *(getattr(self, name) for name in _TENSORS))
+        frames = [
+            FrameEntry(
+                name=v.name,
+                width=v.camera.width,
+                height=v.camera.height,
+                K=v.camera.K.tolist(),
+                T_world_camera=v.T_world_camera.tolist(),
+            )
+            for v in self.views
+        ]
+        index = FieldIndex(
+            version=VERSION,
+            gaussians=len(self),
+            sh_degree=self.sh_degree,
+            background=self.background,
+            frames=frames,
+        )
+        write_whole(partial / "field.json", index.model_dump_json(indent=1).encode())
+        old = path.with_name(f".{path.name}.old")
+        if path.exists():
+            path.rename(old)
+        partial.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> "GaussianField":
+        """Read a field folder, or a bare 3DGS PLY trained elsewhere (which has no views).
+
+        Raises:
+            BadInput: Not there, not a field, or its parts do not fit each other.
+            UnsupportedVersion: Written by a newer version.
+        """
+        path = Path(path)
+        if path.suffix == ".ply":
+            return cls(*read_ply(path))
+        index = _read_index(path / "field.json")
+        tensors = read_ply(path / "gaussians.ply")
+        if len(tensors[0]) != index.gaussians:
+            raise BadInput(
+                f"{path}: gaussians.ply holds {len(tensors[0])} Gaussians, field.json says {index.gaussians}"
+            )
+        views = tuple(
+            FieldView(f.name, Camera(np.array(f.K), f.width, f.height), np.array(f.T_world_camera))
+            for f in index.frames
+        )
+        return cls(*tensors, views, index.background)
+
+
+_TENSORS = ("means", "quats_wxyz", "scales", "opacities", "sh")
+
+
+class FrameEntry(pydantic.BaseModel, extra="forbid"):
+    """A view in `field.json`; pixel centres at integers, OpenCV camera axes."""
+
+    name: str
+    width: int
+    height: int
+    K: list[list[float]]
+    T_world_camera: list[list[float]]
+
+
+class FieldIndex(pydantic.BaseModel, extra="forbid"):
+    """`field.json`."""
+
+    version: int
+    units: str = "metre"
+    gaussians: int
+    sh_degree: int
+    teacher: str | None = None
+    codec: str | None = None
+    background: tuple[float, float, float]
+    frames: list[FrameEntry]
+
+
+def _read_index(path: Path) -> FieldIndex:
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError):
+        raise BadInput(f"{path.parent} is not a field: a folder with field.json and gaussians.ply is needed") from None
+    try:
+        index = FieldIndex.model_validate_json(text)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise UnsupportedVersion(
+            f"{path}: {where}: {first['msg']}; version {VERSION} has the keys {', '.join(FieldIndex.model_fields)}"
+        ) from None
+    if index.version != VERSION:
+        raise UnsupportedVersion(f"{path}: version {index.version}; this program reads version {VERSION}")
+    return index

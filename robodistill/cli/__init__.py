@@ -1,0 +1,107 @@
+"""The command line: one verb a module, each a dataclass whose fields are its options. Help starts without torch.
+
+Exit codes: 0 done, 2 wrong use or bad input, 3 an honest "no", 1 a defect, 130 interrupted.
+"""
+
+import contextlib
+import importlib
+import io
+import json
+import logging
+import os
+import re
+import sys
+from typing import Any
+
+from robodistill import __version__
+from robodistill.errors import RobodistillError
+
+# verb: (module, class, what it does)
+VERBS = {
+    "sim tabletop": ("sim", "Tabletop", "a physically settled table scene with ground truth"),
+    "build": ("build", "Build", "capture to field"),
+    "render": ("render", "Render", "pictures of a field"),
+    "bench": ("bench", "Bench", "measure against ground truth and against other methods"),
+    "demo": ("demo", "Demo", "the whole chain on the sample that ships with the package"),
+    "doctor": ("doctor", "Doctor", "what is installed, what each missing part would add"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a verb; returns the exit code."""
+    # before torch loads: idle threads that spin cost torch itself, and all others, whole time slices
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_overview())
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        print(f"robodistill {__version__}")
+        return 0
+    words = 2 if " ".join(argv[:2]) in VERBS else 1
+    name = " ".join(argv[:words])
+    if name not in VERBS:
+        return _fail(f"unknown verb {name!r}; known are {', '.join(VERBS)}", 2)
+    module, kind, _ = VERBS[name]
+    verb = _parse(getattr(importlib.import_module(f"robodistill.cli.{module}"), kind), name, argv[words:])
+    if isinstance(verb, int):
+        return verb
+    return _run(verb, name)
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS)) + 2
+    lines = [f"  {name:<{width}}{summary}" for name, (_, _, summary) in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: robodistill VERB ...",
+            "",
+            *lines,
+            "",
+            "robodistill VERB --help tells a verb's options; --version the version",
+        ]
+    )
+
+
+def _parse(kind: type, name: str, argv: list[str]) -> Any:
+    """The verb's dataclass, or an exit code."""
+    import tyro
+
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            return tyro.cli(kind, prog=f"robodistill {name}", args=argv, config=(tyro.conf.FlagCreatePairsOff,))
+    except SystemExit as stop:
+        if not stop.code:
+            return 0
+        # tyro draws a box of several lines; the contract is one
+        text = re.sub(r"[╭╮╰╯│─]+", " ", told.getvalue())
+        return _fail(f"{name}: {' '.join(text.split())}", 2)
+
+
+def _run(verb: Any, name: str) -> int:
+    from robodistill.cli.console import Console
+
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    with Console(quiet=not sys.stderr.isatty()) as console:
+        try:
+            result = verb.run(console)
+        except RobodistillError as error:
+            if verb.json:
+                print(json.dumps({"error": type(error).__name__, "message": str(error)}))
+            console.close()
+            return _fail(f"{name}: {error}", error.exit_code)
+        except KeyboardInterrupt as stop:
+            console.close()
+            return _fail(f"{name}: interrupted {stop}".rstrip(), 130)
+    if verb.json:
+        print(json.dumps(result, default=str))
+    else:
+        for line in verb.lines(result):
+            print(line)
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"robodistill: {' '.join(message.split())}", file=sys.stderr)
+    return code

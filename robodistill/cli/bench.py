@@ -1,0 +1,42 @@
+"""`robodistill bench`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from robodistill.cli.console import Console, Verb
+
+
+@dataclass
+class Bench(Verb):
+    """Measure against ground truth and other methods in the same run: raster, field."""
+
+    name: tyro.conf.Positional[str] = tyro.MISSING
+    """Which: raster or field."""
+    seeds: str = "1000:1020"
+    """A:B, scenes A to B - 1. Nothing was tuned on 1000 and above."""
+    quick: bool = False
+    """Fewer scenes and repetitions."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder for the rows as JSON and Markdown, and plots."""
+
+    def run(self, console: Console) -> dict[str, Any]:
+        """See `robodistill.bench`."""
+        from dataclasses import asdict
+
+        from robodistill.bench.rows import save_result
+        from robodistill.bench.run import parse_seeds, run_bench
+
+        seeds = parse_seeds(self.seeds)
+        result = run_bench(self.name, seeds, self.quick, console.progress)
+        if self.out:
+            save_result(self.name, result, self.out, {"seeds": self.seeds, "quick": self.quick})
+        return {"rows": [asdict(row) for row in result.rows]}
+
+    def lines(self, result: dict[str, Any]) -> list[str]:
+        """A table."""
+        from robodistill.bench.rows import Row, as_table
+
+        return as_table(Row(**row) for row in result["rows"])

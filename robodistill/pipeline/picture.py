@@ -1,0 +1,88 @@
+"""A picture of a field from one view."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from robodistill.capture.write import write_png
+from robodistill.errors import BadInput
+from robodistill.field.gaussians import GaussianField
+from robodistill.field.render import render
+from robodistill.geometry.camera import Camera
+from robodistill.geometry.se3 import check_rigid
+
+
+def render_picture(
+    field_path: Path,
+    out: Path,
+    what: str,
+    *,
+    view: int | None = None,
+    pose: Path | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Render `what` ("rgb", "depth" in 16-bit millimetres, "normal") to the PNG `out`.
+
+    Raises:
+        BadInput: Not exactly one of `view` and `pose`, a view that is not there, a pose file that cannot be read.
+    """
+    out = Path(out)
+    if out.suffix.lower() != ".png":
+        raise BadInput(f"{out}: pictures are written as .png")
+    if out.exists() and not overwrite:
+        raise BadInput(f"{out} exists; give another name or --overwrite")
+    if (view is None) == (pose is None):
+        raise BadInput("give either --view (a number) or --pose (a file), not both and not neither")
+    field = GaussianField.load(field_path)
+    camera, T_world_camera = field_view(field, view) if pose is None else read_pose(pose, field)
+    with torch.no_grad():
+        seen = render(field, camera, T_world_camera)
+    if what == "rgb":
+        image = (seen.rgb.clamp(0, 1) * 255).round().byte().numpy()[..., ::-1]
+    elif what == "normal":
+        image = ((seen.normals + 1) / 2 * 255).round().byte().numpy()[..., ::-1]
+    else:
+        image = (seen.depth * 1000).round().clamp(0, 65535).numpy().astype(np.uint16)
+    write_png(out, np.ascontiguousarray(image))
+    return out
+
+
+def field_view(field: GaussianField, view: int) -> tuple[Camera, np.ndarray]:
+    """Camera and pose of one of the field's own views.
+
+    Raises:
+        BadInput: There is none with that number.
+    """
+    if not field.views:
+        raise BadInput("this field has no views of its own (a bare PLY): give a pose")
+    if not 0 <= view < len(field.views):
+        raise BadInput(f"view {view} is not there; the field has views 0 to {len(field.views) - 1}")
+    chosen = field.views[view]
+    return chosen.camera, chosen.T_world_camera
+
+
+def read_pose(path: Path, field: GaussianField) -> tuple[Camera, np.ndarray]:
+    """Camera and pose from a JSON file with `T_world_camera` and, unless the field has views, `K`, `width`, `height`.
+
+    Raises:
+        BadInput: Not there, not JSON, or a value of another form.
+    """
+    try:
+        values = json.loads(Path(path).read_text())
+        T = np.array(values["T_world_camera"], dtype=np.float64).reshape(4, 4)
+        if "K" in values:
+            K = np.array(values["K"], dtype=np.float64).reshape(3, 3)
+            camera = Camera(K, int(values["width"]), int(values["height"]))
+        elif field.views:
+            camera = field.views[0].camera
+        else:
+            raise BadInput(f"{path}: K, width and height are needed, since the field has no views of its own")
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise BadInput(
+            f"{path}: JSON with T_world_camera (4x4) and K (3x3), width, height is needed: "
+            f"{type(error).__name__}: {error}"
+        ) from None
+    check_rigid(torch.from_numpy(T))
+    return camera, T

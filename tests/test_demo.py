@@ -1,0 +1,63 @@
+"""The demo and its report."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+
+from robodistill.cli import main
+from robodistill.errors import BadInput
+from robodistill.pipeline.demo import run_demo
+from robodistill.report.page import Section, write_page
+from robodistill.report.pictures import depth_picture, error_picture, normal_picture, rgb_picture
+from robodistill.resources import find_resource
+
+
+def test_demo_builds_a_sharp_field(tmp_path):
+    """The shipped sample becomes a field whose held-out views are sharp; the report shows them, in one file."""
+    start = time.monotonic()
+    made = run_demo(tmp_path / "demo")
+    assert time.monotonic() - start < 180
+    assert made.build.psnr > 27 and made.build.depth_median < 0.003
+    page = made.report.read_text()
+    assert page.count("data:image/png;base64,") == 6 * made.build.held_out and f"{made.build.psnr:.2f} dB" in page
+    assert not re.search(r'(src|href)="(?!data:)', page)  # nothing is loaded from elsewhere
+    assert sorted(p.name for p in made.report.parent.iterdir()) == ["report.html", "scene.field"]
+
+
+def test_demo_does_not_overwrite_unasked(tmp_path):
+    """An earlier demo is kept unless asked, and another's folder in any case."""
+    (tmp_path / "report.html").write_text("x")
+    with pytest.raises(BadInput, match="--overwrite"):
+        run_demo(tmp_path)
+    (tmp_path / "mine").write_text("x")
+    assert main(["demo", "--out", str(tmp_path), "--overwrite"]) == 2
+    assert (tmp_path / "mine").exists() and (tmp_path / "report.html").read_text() == "x"
+
+
+def test_sample_is_small():
+    """The sample in assets/ stays under 3 MB."""
+    folder = find_resource("assets/demo")
+    assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) < 3_000_000
+
+
+def test_page_escapes_text_and_holds_pictures(tmp_path):
+    """What comes from file names cannot become HTML."""
+    picture = np.zeros((2, 3, 3), np.uint8)
+    page = write_page(tmp_path / "r.html", "a < b", [Section("<i>", "x & y", [["h"], ["<td>"]], [[("c", picture)]])])
+    text = page.read_text()
+    assert "a &lt; b" in text and "&lt;i&gt;" in text and "x &amp; y" in text and "<td>&lt;td&gt;</td>" in text
+    assert "<th>h</th>" in text and text.count("data:image/png") == 1
+
+
+def test_pictures_show_what_they_say():
+    """Near is red and far is blue, holes are black; no error is black; axes are colours."""
+    depth = np.array([[0, 1.0, 3.0]], np.float32)
+    hole, near, far = depth_picture(depth, 1, 3)[0]
+    assert hole.tolist() == [0, 0, 0] and near[0] > near[2] and far[2] > far[0]
+    assert rgb_picture(np.array([[[2.0, 0.5, -1]]])).tolist() == [[[255, 128, 0]]]
+    up = normal_picture(np.array([[[0, 0, 1.0], [0, 0, 0]]]))
+    assert up[0, 0, 2] == 255 and up[0, 1].tolist() == [0, 0, 0]
+    same = np.full((1, 1, 3), 0.3)
+    assert error_picture(same, same + 0.5).sum() > error_picture(same, same).sum()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from robodistill.capture.frame import Frame
 from robodistill.config import FitConfig
@@ -82,8 +83,8 @@ class Fit:
         rates = (c.lr_means * self.spacing, c.lr_quats, c.lr_scales, c.lr_opacities, c.lr_colors, c.lr_colors / 10)
         self._rates = dict(zip(_NAMES, rates, strict=True))
         self.params = {name: p.detach().clone().contiguous().requires_grad_() for name, p in params.items()}
-        groups = [{"params": [self.params[name]], "lr": self._rates[name], "name": name} for name in _NAMES]
-        self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-15, fused=True)
+        self._moments = {name: (torch.zeros_like(p), torch.zeros_like(p)) for name, p in params.items()}
+        self._updates = {name: torch.zeros((), device=self.device) for name in params}
         self.error = torch.zeros(len(params["means"]), device=self.device)
         self._axes: Tensor | None = None
 
@@ -95,13 +96,11 @@ class Fit:
     def step(self) -> float:
         """Fit one view; returns its mean squared colour error."""
         target = self.targets[self._next_view()]
-        self._set_rates()
         collect = self.policy.wants_error(self.step_number)
         probe = torch.zeros(len(self.error), 1, device=self.device, requires_grad=True) if collect else None
         loss, mse = self._loss(target, probe)
-        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimizer.step()
+        self._update()
         if collect:
             self.error += probe.grad[:, 0]
         self.step_number += 1
@@ -114,11 +113,26 @@ class Fit:
             self._order = torch.randperm(len(self.targets), generator=self._random).tolist()
         return self._order.pop()
 
-    def _set_rates(self) -> None:
+    @torch.no_grad()
+    def _update(self) -> None:
+        """Adam by torch's functional form: making its class loads the compiler, seconds of every build."""
         share = self.step_number / self.config.steps
         factor = self.config.lr_final + (1 - self.config.lr_final) * 0.5 * (1 + math.cos(math.pi * share))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rates[group["name"]] * factor
+        constants = {
+            "amsgrad": False,
+            "beta1": 0.9,
+            "beta2": 0.99,
+            "weight_decay": 0.0,
+            "eps": 1e-15,
+            "maximize": False,
+        }
+        for name, p in self.params.items():
+            if p.grad is None:
+                continue
+            mean, square = self._moments[name]
+            state = ([p], [p.grad], [mean], [square], [], [self._updates[name]])
+            adam(*state, fused=True, lr=self._rates[name] * factor, **constants)
+            p.grad = None
 
     def _loss(self, target: Target, probe: Tensor | None) -> tuple[Tensor, float]:
         c, p = self.config, self.params
@@ -183,20 +197,17 @@ class Fit:
         second["means"] -= 0.7 * shift
         place = torch.full((len(self.error),), -1, dtype=torch.long, device=self.device)
         place[kept] = torch.arange(len(kept), device=self.device)
-        for group in self.optimizer.param_groups:
-            name = group["name"]
-            old = self.params[name]
+
+        def changed(old: Tensor, a: Tensor, b: Tensor) -> Tensor:
+            """The kept rows, `a` in place of those that are split, `b` behind."""
             merged = old.detach()[kept]
-            merged[place[rows]] = first[name]
-            new = torch.cat([merged, second[name]]).requires_grad_()
-            state = self.optimizer.state.pop(old, {})
-            for key in ("exp_avg", "exp_avg_sq"):
-                if key in state:
-                    moment = state[key][kept]
-                    moment[place[rows]] = 0
-                    state[key] = torch.cat([moment, torch.zeros_like(second[name])])
-            self.params[name] = group["params"][0] = new
-            self.optimizer.state[new] = state
+            merged[place[rows]] = a
+            return torch.cat([merged, b])
+
+        for name in _NAMES:
+            self.params[name] = changed(self.params[name], first[name], second[name]).requires_grad_()
+            none = torch.zeros_like(first[name])
+            self._moments[name] = tuple(changed(moment, none, none) for moment in self._moments[name])
         self.error = torch.zeros(len(self.params["means"]), device=self.device)
 
     def field(self) -> GaussianField:
@@ -214,9 +225,9 @@ class Fit:
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on."""
         tensors = {name: p.detach() for name, p in self.params.items()}
-        for group in self.optimizer.param_groups:
-            for key, value in self.optimizer.state[group["params"][0]].items():
-                tensors[f"{group['name']}.{key}"] = value
+        for name in _NAMES:
+            tensors[f"{name}.mean"], tensors[f"{name}.square"] = self._moments[name]
+            tensors[f"{name}.updates"] = self._updates[name]
         tensors["error"] = self.error
         if self._axes is not None:
             tensors["axes"] = self._axes
@@ -229,13 +240,11 @@ class Fit:
         """Continue from what `state` returned, of a fit with the same frames and config."""
         step, self.spacing = state["progress"].tolist()
         self.step_number = int(step)
-        self._start({name: state[name].to(self.device) for name in _NAMES})
-        for group in self.optimizer.param_groups:
-            prefix = group["name"] + "."
-            kept = {k.removeprefix(prefix): v.to(self.device) for k, v in state.items() if k.startswith(prefix)}
-            if kept:
-                self.optimizer.state[group["params"][0]] = kept
-        self.error = state["error"].to(self.device)
-        self._axes = state["axes"].to(self.device) if "axes" in state else None
+        state = {name: t if name in ("random", "order") else t.to(self.device) for name, t in state.items()}
+        self._start({name: state[name] for name in _NAMES})
+        self._moments = {name: (state[f"{name}.mean"].clone(), state[f"{name}.square"].clone()) for name in _NAMES}
+        self._updates = {name: state[f"{name}.updates"].clone() for name in _NAMES}
+        self.error = state["error"].clone()
+        self._axes = state.get("axes")
         self._random.set_state(state["random"])
         self._order = state["order"].tolist()

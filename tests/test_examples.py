@@ -1,0 +1,54 @@
+"""The examples run as they stand, and do what they say; the README's Python block uses names that exist."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_build import capture  # noqa: F401 (a fixture)
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def field(capture, tmp_path_factory) -> Path:  # noqa: F811
+    """The field that the first example makes."""
+    out = tmp_path_factory.mktemp("examples") / "a.field"
+    done = run("01_build_field.py", capture, out)
+    assert re.fullmatch(r"\d+ Gaussians; the view is 2\.\d+ m away \(median\)\n", done), done
+    return out
+
+
+def run(example: str, *words: object) -> str:
+    command = [sys.executable, str(ROOT / "examples" / example), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_first_example_makes_a_field(field):
+    """A field folder is there."""
+    assert sorted(p.name for p in field.iterdir()) == ["field.json", "gaussians.ply"]
+
+
+def test_second_example_brings_the_camera_back(field, capture):  # noqa: F811
+    """The displaced camera ends nearer than it began."""
+    off = [float(x) for x in re.findall(r"off by ([\d.]+) mm", run("02_refine_camera.py", field, capture))]
+    assert len(off) == 5 and off[-1] < 0.7 * off[0]
+
+
+def test_every_example_is_tested():
+    """A new example needs a test here."""
+    names = {p.name for p in (ROOT / "examples").glob("*.py")}
+    assert names == {"01_build_field.py", "02_refine_camera.py"}
+
+
+def test_readme_names_exist():
+    """Every import of the README's Python block works."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    imports = [node for block in blocks for node in ast.walk(ast.parse(block)) if isinstance(node, ast.ImportFrom)]
+    assert imports
+    for node in imports:
+        module = importlib.import_module(node.module)
+        assert all(hasattr(module, alias.name) for alias in node.names), node.module

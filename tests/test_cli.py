@@ -145,6 +145,13 @@ def test_ply_alone_can_be_rendered(field, tmp_path):
     assert main(words) == 0
 
 
+def test_a_reader_that_stops_is_no_defect():
+    """`robodistill doctor | head -1` ends without a traceback."""
+    command = f"{sys.executable} -m robodistill.cli doctor | true"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stderr == ""
+
+
 def test_broken_capture_is_reported_without_a_traceback(tmp_path):
     """A defect of the input is not a defect of the program: code 2, one line."""
     path = make_folder(tmp_path / "capture")

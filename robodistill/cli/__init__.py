@@ -94,11 +94,11 @@ def _run(verb: Any, name: str) -> int:
         except KeyboardInterrupt as stop:
             console.close()
             return _fail(f"{name}: interrupted {stop}".rstrip(), 130)
-    if verb.json:
-        print(json.dumps(result, default=str))
-    else:
-        for line in verb.lines(result):
-            print(line)
+    lines = [json.dumps(result, default=str)] if verb.json else verb.lines(result)
+    try:
+        print(*lines, sep="\n", flush=True)
+    except BrokenPipeError:  # a reader such as `head` had enough; the work is done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -60,7 +60,7 @@ class FitConfig:
     ssim_every: int = 10
     """SSIM is added on every n-th step only."""
     lr_means: float = 0.02
-    """Relative to the seeds' median spacing, per step."""
+    """Relative to the seeds' median size, per step."""
     lr_scales: float = 0.03
     lr_quats: float = 0.003
     lr_opacities: float = 0.05

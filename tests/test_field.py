@@ -243,6 +243,14 @@ def test_frames_without_depth_or_pose_cannot_seed(frames):
         seed_field([replace(f, T_world_camera=None) for f in frames], SeedConfig())
 
 
+def test_depth_without_a_surface_cannot_seed(frames):
+    """Single measured pixels are no surface; the error says so."""
+    dots = np.zeros_like(frames[0].depth)
+    dots[::5, ::5] = 1.0
+    with pytest.raises(EmptyCapture, match="no surface"):
+        seed_field([replace(f, depth=dots) for f in frames], SeedConfig())
+
+
 def test_fit_works_without_depth(frames):
     """Colour alone is enough once there are seeds."""
     fit = Fit(

@@ -4,6 +4,7 @@ Every eleventh of 44 views is held out. With sensor noise the field is made from
 clean ones of the same scene. The kitchen (7-Scenes) is read from where ROBODISTILL_REDKITCHEN points.
 """
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterable
@@ -19,6 +20,8 @@ from robodistill.config import BuildConfig
 from robodistill.field.gaussians import GaussianField
 from robodistill.pipeline.build import build_field, is_held_out, measure, read_frames
 from robodistill.progress import Progress, silent
+
+log = logging.getLogger(__name__)
 
 VIEWS, EVERY = 44, 11
 
@@ -40,7 +43,7 @@ def bench_field(seeds: Iterable[int], quick: bool = False, progress: Progress = 
     if kitchen:
         rows += _kitchen(Path(kitchen), progress)
     else:
-        progress("redkitchen left out: ROBODISTILL_REDKITCHEN is not set", 0, 1)
+        log.warning("redkitchen is left out: ROBODISTILL_REDKITCHEN does not say where it is")
     growth = bench_growth(seeds[0], quick, progress)
     return BenchResult(rows + growth.rows, growth.plots)
 

@@ -4,6 +4,7 @@ A scene is a cloud of random Gaussians, as many to a pixel as a heavy view of a 
 backward together from Python, with every gradient, pose included; the ratio is that of the medians in one run.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from statistics import median
@@ -15,6 +16,8 @@ from robodistill.bench.rows import BenchResult, Row
 from robodistill.errors import MissingPart
 from robodistill.progress import Progress, silent
 from robodistill.raster.rasterize import rasterize
+
+log = logging.getLogger(__name__)
 
 WIDTH, HEIGHT, GAUSSIANS = 320, 240, 20_000
 
@@ -62,7 +65,7 @@ def bench_raster(seeds: Iterable[int], quick: bool = False, progress: Progress =
     rows.append(Row(case, "kernel", "cost_64_over_3", cost, "x", n))
     rows.append(Row(case, "kernel", "same_bits", float(_same_bits(random_scene(seeds[0], 3))), "share", 3))
     if numba_why:
-        progress("numba left out", 0, 1, numba_why)
+        log.warning("numba is left out: %s", numba_why)
     return BenchResult(rows)
 
 

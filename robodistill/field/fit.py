@@ -57,7 +57,7 @@ class Fit:
         self.policy = SplitPrune(config.policy, config.steps)
         self._random = torch.Generator().manual_seed(config.seed)
         self._order: list[int] = []
-        self.spacing = float(field.scales.max(-1).values.median())
+        self._size = float(field.scales.max(-1).values.median())
         sh = torch.zeros(len(field), (config.sh_degree + 1) ** 2, 3, device=self.device)
         shared = min(sh.shape[1], field.sh.shape[1])
         sh[:, :shared] = field.sh[:, :shared]
@@ -80,7 +80,7 @@ class Fit:
 
     def _start(self, params: dict[str, Tensor]) -> None:
         c = self.config
-        rates = (c.lr_means * self.spacing, c.lr_quats, c.lr_scales, c.lr_opacities, c.lr_colors, c.lr_colors / 10)
+        rates = (c.lr_means * self._size, c.lr_quats, c.lr_scales, c.lr_opacities, c.lr_colors, c.lr_colors / 10)
         self._rates = dict(zip(_NAMES, rates, strict=True))
         self.params = {name: p.detach().clone().contiguous().requires_grad_() for name, p in params.items()}
         self._moments = {name: (torch.zeros_like(p), torch.zeros_like(p)) for name, p in params.items()}
@@ -233,12 +233,12 @@ class Fit:
             tensors["axes"] = self._axes
         tensors["random"] = self._random.get_state()
         tensors["order"] = torch.tensor(self._order, dtype=torch.int64)
-        tensors["progress"] = torch.tensor([self.step_number, self.spacing], dtype=torch.float64)
+        tensors["progress"] = torch.tensor([self.step_number, self._size], dtype=torch.float64)
         return tensors
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Continue from what `state` returned, of a fit with the same frames and config."""
-        step, self.spacing = state["progress"].tolist()
+        step, self._size = state["progress"].tolist()
         self.step_number = int(step)
         state = {name: t if name in ("random", "order") else t.to(self.device) for name, t in state.items()}
         self._start({name: state[name] for name in _NAMES})

@@ -37,7 +37,7 @@ def seed_field(frames: list[Frame], config: SeedConfig) -> GaussianField:
     """Make Gaussians of the frames' depth; their views become the field's.
 
     Raises:
-        EmptyCapture: No frame has depth and a pose.
+        EmptyCapture: No frame has depth and a pose, or depth is nothing but single pixels and edges.
     """
     usable = [f for f in frames if f.depth is not None and f.T_world_camera is not None and f.valid.any()]
     if not usable:
@@ -45,6 +45,10 @@ def seed_field(frames: list[Frame], config: SeedConfig) -> GaussianField:
     per_frame = max(config.max_points // len(usable), 1000)
     parts = [_surface_points(frame, per_frame, config.detail) for frame in usable]
     points = _Points(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("xyz", "rgb", "normal", "size")))
+    if not len(points.xyz):
+        raise EmptyCapture(
+            f"the depth of {len(usable)} frames holds no surface: every measured pixel lies beside a hole or an edge"
+        )
     voxel = _assign_voxels(points, config.gaussians)
     count = np.bincount(voxel).astype(np.float32)
 
@@ -55,7 +59,7 @@ def seed_field(frames: list[Frame], config: SeedConfig) -> GaussianField:
     spacing = (
         cKDTree(xyz).query(xyz, k=min(4, len(xyz)), workers=-1)[0][:, 1:].mean(-1) if len(xyz) > 1 else np.full(1, 0.01)
     )
-    spacing = np.clip(spacing, 0.5 * np.median(spacing) / 8, 4 * np.median(spacing)).astype(np.float32)
+    spacing = np.clip(spacing, np.median(spacing) / 16, 4 * np.median(spacing)).astype(np.float32)
     along = config.overlap * spacing
     n = len(xyz)
     return GaussianField(

@@ -37,7 +37,7 @@ def load_kernel() -> ctypes.CDLL:
     if lacking:
         raise MissingPart(
             f"the CPU kernel was built for a processor with {', '.join(sorted(lacking))}, which this one lacks: "
-            "build it here with `pip install --no-binary robodistill .` and ROBODISTILL_MARCH=native"
+            "build it here with `ROBODISTILL_MARCH=native pip install .`"
         )
     for suffix in _SUFFIX.values():
         view = getattr(lib, f"rd_view_{suffix}")
@@ -46,8 +46,6 @@ def load_kernel() -> ctypes.CDLL:
         getattr(lib, f"rd_free_{suffix}").argtypes = [c_void_p]
         getattr(lib, f"rd_blend_{suffix}").argtypes = [c_void_p] * 3
         getattr(lib, f"rd_backward_{suffix}").argtypes = [c_void_p, c_int64, c_int] + [c_void_p] * 12
-        getattr(lib, f"rd_visible_{suffix}").argtypes = [c_void_p] * 2
-        getattr(lib, f"rd_visible_{suffix}").restype = c_int64
         getattr(lib, f"rd_weights_{suffix}").argtypes = [c_void_p] * 5
     return lib
 
@@ -125,12 +123,6 @@ class View:
         if self._call("backward", self._handle, n, channels, *pointers):
             raise MemoryError(f"no memory for the gradients of {n} Gaussians with {channels} channels")
         return grads
-
-    def visible(self) -> Tensor:
-        """Indices of the Gaussians that reach the image, near to far, int32."""
-        ids = torch.empty(self._call("visible", self._handle, None), dtype=torch.int32)
-        self._call("visible", self._handle, ids.data_ptr())
-        return ids
 
     def weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """Blending weights by pixel, as compressed rows: starts (H W + 1) int64, Gaussian ids int32, weights."""

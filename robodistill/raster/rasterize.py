@@ -100,6 +100,9 @@ def blending_weights(
     Returns:
         Compressed rows over the H W pixels: starts (H W + 1,) int64, Gaussian indices (M,) int32 near to far in each
         pixel, weights (M,); a pixel's weights sum to its alpha.
+
+    Raises:
+        MissingPart: The CPU kernel, which does this for tensors on any device, is not there.
     """
     dtype = means.dtype
     cpu = [t.detach().cpu() for t in (means, quats, scales, opacities)]

@@ -39,23 +39,7 @@ def rasterize_twin(
 ) -> tuple[Tensor, Tensor]:
     """Render Gaussians into cameras, differentiable with respect to every tensor.
 
-    Args:
-        means: (N, 3) centres in the world, metres.
-        quats: (N, 4) orientations wxyz, of any length but zero.
-        scales: (N, 3) standard deviations along the Gaussian's axes, metres.
-        opacities: (N,) in [0, 1].
-        colors: (N, D) or, where they depend on the view, (C, N, D); any D.
-        viewmats: (C, 4, 4) `T_camera_world`, OpenCV cameras.
-        Ks: (C, 3, 3) pixels, origin at the *corner* of the first pixel (`Camera.K_corner`).
-        near_plane: Gaussians at this depth or nearer are dropped, metres.
-        far_plane: Gaussians at this depth or further are dropped, metres.
-        eps2d: Low-pass added to the 2D covariance, square pixels.
-        backgrounds: (C, D) what is seen through the colour channels; depth has no background.
-        render_mode: "RGB" colours; "D" depth summed with the blending weights; "ED" that divided by alpha; or
-            "RGB+D", "RGB+ED", depth in the last channel.
-
-    Returns:
-        (C, H, W, X) channels and (C, H, W, 1) alphas; X is D, 1 or D + 1.
+    Arguments and results are those of `robodistill.raster.rasterize.rasterize`, without spherical harmonics.
 
     Raises:
         BadInput: Unknown `render_mode`.

@@ -58,11 +58,6 @@ int differentiate(const void *view, int64_t n, int channels, const T *means, con
     return differentiate<T>(view, n, channels, means, quats, scales, opacities, v_image, v_alpha, d_means, d_quats, d_scales,        \
                             d_opacities, d_features, d_pose);                                                                       \
   }                                                                                                                                  \
-  RD_EXPORT int64_t rd_visible_##suffix(const void *view, int32_t *ids) {                                                            \
-    const auto &seen = static_cast<const rd::View<T> *>(view)->ids();                                                                \
-    if (ids) std::copy(seen.begin(), seen.end(), ids);                                                                               \
-    return int64_t(seen.size());                                                                                                     \
-  }                                                                                                                                  \
   RD_EXPORT void rd_weights_##suffix(const void *view, int32_t *counts, const int64_t *starts, int32_t *ids, T *weights) {           \
     static_cast<const rd::View<T> *>(view)->weights(counts, starts, ids, weights);                                                   \
   }

@@ -59,12 +59,9 @@ template <class T> class View {
     bins_ = bin(splats_, halves, camera_.width, camera_.height, threads);
   }
 
-  int channels() const { return channels_; }
-  const std::vector<int32_t> &ids() const { return ids_; }
-
   // image (H, W, channels) and alpha (H, W)
   void blend(T *image, T *alpha) const {
-    for_tiles<false>([](int, const Entry *, int, Scratch<T> &) {}, [&](const Block<T> &b, int count, Scratch<T> &s, Vec<T> end) {
+    for_tiles<false>([](int, Scratch<T> &) {}, [&](const Block<T> &b, int count, Scratch<T> &s, Vec<T> end) {
       blend_forward(b, count, s, channels_, end, image, alpha);
     }, [](const Entry *, int, Scratch<T> &) {});
   }
@@ -76,7 +73,7 @@ template <class T> class View {
     std::vector<T> depth_grad(with_depth_ ? splats_.size() : 0);
     for (int first = 0; first < channels_ || first == 0; first += kChannelsAtOnce) {
       const int width = std::min(kChannelsAtOnce, channels_ - first), stride = channel_stride(width);
-      for_tiles<true>([&](int, const Entry *, int n, Scratch<T> &s) {
+      for_tiles<true>([&](int n, Scratch<T> &s) {
         if (first == 0) s.moments.assign(size_t(n) * 6 * kLanes, T(0));
         s.channels.assign(size_t(n) * stride, T(0));
       }, [&](const Block<T> &b, int count, Scratch<T> &s, Vec<T> end) {
@@ -96,7 +93,7 @@ template <class T> class View {
 
   // The Gaussians of each pixel, front to back. With ids == nullptr only counts are written.
   void weights(int32_t *counts, const int64_t *starts, int32_t *ids, T *weight) const {
-    for_tiles<false>([](int, const Entry *, int, Scratch<T> &) {}, [&](const Block<T> &b, int count, Scratch<T> &s, Vec<T>) {
+    for_tiles<false>([](int, Scratch<T> &) {}, [&](const Block<T> &b, int count, Scratch<T> &s, Vec<T>) {
       for (int i = 0; i < kLanes; ++i) {
         if (b.pixel[i] < 0) continue;
         int32_t found = 0;
@@ -129,7 +126,7 @@ template <class T> class View {
         if (s.candidates.empty()) s.reserve(1);
         for (int i = 0; i < n; ++i) s.splats[i] = splats_[entries[i].splat];
         list_candidates(entries, n, s);
-        begin(tile, entries, n, s);
+        begin(n, s);
         const int x0 = tile % tiles_x * kTile, y0 = tile / tiles_x * kTile;
         for (int block = 0; block < kBlocks; ++block) {
           const int x = x0 + block % 4 * kBlockWidth, y = y0 + block / 4 * kBlockHeight;

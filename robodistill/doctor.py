@@ -23,6 +23,7 @@ from packaging.requirements import Requirement
 
 from robodistill.errors import RobodistillError
 from robodistill.resources import find_resource
+from robodistill.teachers.catalog import TEACHERS, teachers_of
 
 State = Literal["ok", "missing", "broken"]
 
@@ -277,18 +278,29 @@ def check_transformers() -> Check:
     version = _version("transformers")
     if version is None:
         return Check("transformers", "missing", "not installed", adds, how)
-    works, said = _try("from transformers import CLIPModel")
+    works, said = _try("from transformers import CLIPModel, Sam2Model, DINOv3ViTModel")
     return Check("transformers", "ok" if works else "broken", version if works else f"{version}: {said}", adds, how)
 
 
 def check_weights() -> Check:
-    """Models in the Hugging Face cache."""
+    """Models in the Hugging Face cache, and which teachers read them."""
     home = os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface")
     cache = Path(os.environ.get("HF_HUB_CACHE", Path(home) / "hub"))
-    models = sorted(folder.name.removeprefix("models--").replace("--", "/") for folder in cache.glob("models--*"))
+    found = []
+    for folder in sorted(cache.glob("models--*")):
+        kinds = set()
+        for config in folder.glob("snapshots/*/config.json"):
+            try:
+                kinds.add(json.loads(config.read_text()).get("model_type"))
+            except (OSError, ValueError, AttributeError):
+                kinds.add(None)
+        teachers = ", ".join(name for kind in kinds for name in teachers_of(kind))
+        whole = any(folder.glob("snapshots/*/model*.safetensors"))
+        note = f" ({teachers}{'' if whole else ', but no safetensors'})" if teachers else ""
+        found.append(folder.name.removeprefix("models--").replace("--", "/") + note)
     adds = "weights of teachers, usable without a network"
-    how = "hf download NAME once, such as openai/clip-vit-base-patch32, or name a local folder"
-    return Check("weights", "ok" if models else "missing", ", ".join(models) or f"none in {cache}", adds, how)
+    how = f"hf download NAME once, such as {TEACHERS['siglip'].model}, or name a local folder (siglip:FOLDER)"
+    return Check("weights", "ok" if found else "missing", ", ".join(found) or f"none in {cache}", adds, how)
 
 
 def check_torchvision() -> Check:

@@ -19,6 +19,11 @@ class HonestNo(RobodistillError):
 
     exit_code = 3
 
+    def __init__(self, message: str, answer: dict | None = None) -> None:
+        """`answer` is what a "yes" would have told, as far as it is known; `--json` prints it."""
+        super().__init__(message)
+        self.answer = answer or {}
+
 
 class MissingPart(RobodistillError):
     """An optional library, device or program is needed and not there; the message says how to get it."""

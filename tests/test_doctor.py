@@ -109,8 +109,13 @@ def test_cached_weights_are_listed(tmp_path, monkeypatch):
     """The hub's folder names become model names; an empty cache is missing, not broken."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     assert doctor.check_weights().state == "missing"
-    (tmp_path / "models--openai--clip-vit-base-patch32").mkdir()
+    snapshot = tmp_path / "models--openai--clip-vit-base-patch32" / "snapshots" / "0123"
+    snapshot.mkdir(parents=True)
     assert doctor.check_weights().detail == "openai/clip-vit-base-patch32"
+    (snapshot / "config.json").write_text('{"model_type": "clip"}')
+    assert doctor.check_weights().detail == "openai/clip-vit-base-patch32 (clip, but no safetensors)"
+    (snapshot / "model.safetensors").touch()
+    assert doctor.check_weights().detail == "openai/clip-vit-base-patch32 (clip)"
 
 
 def test_spinning_threads_are_reported(monkeypatch):

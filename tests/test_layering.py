@@ -15,8 +15,11 @@ LAYERS = [
     {"config", "progress", "resources"},
     {"geometry"},
     {"capture"},
-    {"raster"},
+    {"raster", "teachers"},
     {"field"},
+    {"features"},
+    {"language", "parts"},
+    {"edit"},
     {"sim", "report"},
     {"pipeline"},
     {"bench", "doctor"},
@@ -26,7 +29,19 @@ RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 
 # Imported inside the function that needs them: optional, or too slow for `robodistill --help`.
 LAZY = {"mujoco", "rosbags", "open3d", "gsplat", "numba", "matplotlib", "viser", "av", "transformers", "rclpy"}
-LAZY |= {"launch", "roboticstoolbox", "coal", "ompl", "toppra", "ruckig"}
+LAZY |= {
+    "skimage",
+    "sklearn",
+    "PIL",
+    "huggingface_hub",
+    "tokenizers",
+    "launch",
+    "roboticstoolbox",
+    "coal",
+    "ompl",
+    "toppra",
+    "ruckig",
+}
 # torchvision breaks transformers beside a CPU build of torch; pickles run code on loading; plyfile is GPL.
 BANNED = {"torchvision", "pickle", "cPickle", "dill", "plyfile", "lietorch"}
 

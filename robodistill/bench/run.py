@@ -7,7 +7,7 @@ from robodistill.bench.rows import BenchResult
 from robodistill.errors import BadInput
 from robodistill.progress import Progress
 
-BENCHES = {"raster": "bench_raster", "field": "bench_field"}
+BENCHES = {"raster": "bench_raster", "field": "bench_field", "language": "bench_language"}
 
 
 def run_bench(name: str, seeds: Iterable[int], quick: bool, progress: Progress) -> BenchResult:

@@ -21,6 +21,11 @@ VERBS = {
     "sim tabletop": ("sim", "Tabletop", "a physically settled table scene with ground truth"),
     "build": ("build", "Build", "capture to field"),
     "render": ("render", "Render", "pictures of a field"),
+    "query": ("query", "Query", "where in a field is what a phrase names?"),
+    "segment": ("segment", "Segment", "label the pixels of a view from a list of words"),
+    "prompt": ("prompt", "Prompt", "select by a click or a box on a view"),
+    "parts": ("parts", "Parts", "group a field into parts at several scales"),
+    "edit": ("edit", "Edit", "delete, extract, recolour or move what a phrase names"),
     "bench": ("bench", "Bench", "measure against ground truth and against other methods"),
     "demo": ("demo", "Demo", "the whole chain on the sample that ships with the package"),
     "doctor": ("doctor", "Doctor", "what is installed, what each missing part would add"),
@@ -88,7 +93,8 @@ def _run(verb: Any, name: str) -> int:
             result = verb.run(console)
         except RobodistillError as error:
             if verb.json:
-                print(json.dumps({"error": type(error).__name__, "message": str(error)}))
+                known = getattr(error, "answer", {})
+                print(json.dumps(known | {"error": type(error).__name__, "message": str(error)}, default=str))
             console.close()
             return _fail(f"{name}: {error}", error.exit_code)
         except KeyboardInterrupt as stop:

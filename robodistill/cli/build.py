@@ -20,8 +20,14 @@ class Build(Verb):
     """Field folder to write, by custom NAME.field."""
     config: Path | None = None
     """YAML with any of the values of config/robodistill.yaml."""
-    features: Literal["none"] = "none"
-    """Features to carry beside colour."""
+    teacher: str | None = None
+    """What the features are of: auto (what is installed), or specs with commas between them, such as
+    clip, clip:FOLDER, siglip, dinov2, or truth:stride=8 for simulated captures."""
+    features: Literal["uplift", "distill", "contrastive", "none"] | None = None
+    """How features come into the field: as means over the views (uplift), by optimisation as in Feature 3DGS
+    (distill) or in GaussianGrasper (contrastive), or not at all."""
+    geometry: Path | None = None
+    """Field of the same capture whose Gaussians are taken as they are; only features are added."""
     steps: int | None = None
     """Steps of the fit."""
     gaussians: int | None = None
@@ -48,7 +54,9 @@ class Build(Verb):
         fit = replace(fit, steps=self.steps or fit.steps)
         fit = fit if self.sh_degree is None else replace(fit, sh_degree=self.sh_degree)
         seed = replace(seed, gaussians=self.gaussians or seed.gaussians)
-        config = replace(config, fit=fit, seed=seed, max_side=self.max_side or config.max_side)
+        features = config.features
+        features = replace(features, teacher=self.teacher or features.teacher, way=self.features or features.way)
+        config = replace(config, fit=fit, seed=seed, features=features, max_side=self.max_side or config.max_side)
         return config if self.hold_out is None else replace(config, hold_out=self.hold_out)
 
     def run(self, console: Console) -> dict[str, Any]:
@@ -56,7 +64,8 @@ class Build(Verb):
         config = self.build_config()
         from robodistill.pipeline.build import build_field
 
-        made = build_field(self.capture, self.out, config, overwrite=self.overwrite, progress=console.progress)
+        options = {"geometry": self.geometry, "overwrite": self.overwrite, "progress": console.progress}
+        made = build_field(self.capture, self.out, config, **options)
         return {
             "gaussians": made.gaussians,
             "psnr": round(made.psnr, 3),

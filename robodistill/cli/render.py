@@ -21,8 +21,11 @@ class Render(Verb):
     """Number of a view that the field was made from."""
     pose: Path | None = None
     """JSON with T_world_camera (4x4), and K (3x3), width, height unless the field's first view is to give those."""
-    what: Literal["rgb", "depth", "normal"] = "rgb"
-    """rgb: colour. depth: 16-bit millimetres. normal: world axes as colours."""
+    what: Literal["rgb", "depth", "normal", "feature", "parts"] = "rgb"
+    """rgb: colour. depth: 16-bit millimetres. normal: world axes as colours. feature: the strongest differences of
+    features. parts: a colour for each part."""
+    scale: int = 0
+    """Of the parts, 0 is the finest."""
     overwrite: bool = False
     """Replace the picture if it exists."""
 
@@ -30,5 +33,7 @@ class Render(Verb):
         """See `robodistill.pipeline.picture`."""
         from robodistill.pipeline.picture import render_picture
 
-        path = render_picture(self.field, self.out, self.what, view=self.view, pose=self.pose, overwrite=self.overwrite)
+        path = render_picture(
+            self.field, self.out, self.what, view=self.view, pose=self.pose, scale=self.scale, overwrite=self.overwrite
+        )
         return {"path": str(path)}

@@ -1,7 +1,7 @@
 """`GaussianField`: Gaussians in the world frame, the views they were made from, and the folder that holds both."""
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,12 @@ from torch import Tensor
 
 from robodistill.capture.write import write_whole
 from robodistill.errors import BadInput, UnsupportedVersion
+from robodistill.field.features import FeatureLayer
+from robodistill.field.features_file import LayerEntry, read_features, write_features
 from robodistill.field.ply import read_ply, write_ply
 from robodistill.geometry.camera import Camera
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +46,18 @@ class GaussianField:
     views: tuple[FieldView, ...] = ()
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Colour of what no Gaussian covers, in [0, 1]."""
+    features: dict[str, FeatureLayer] = field(default_factory=dict)
+    """What teachers saw, by the teacher's name."""
+    groups: Tensor | None = None
+    """(N, S) int32 part labels at S scales, fine to coarse; 0 is no part."""
 
     def __post_init__(self) -> None:
         n = len(self.means)
         assert self.means.shape == (n, 3) and self.quats_wxyz.shape == (n, 4) and self.scales.shape == (n, 3)
         assert self.opacities.shape == (n,) and self.sh.shape[0] == n and self.sh.shape[2] == 3, self.sh.shape
         assert self.sh.shape[1] in (1, 4, 9, 16), self.sh.shape
+        assert all(len(layer) == n for layer in self.features.values())
+        assert self.groups is None or self.groups.shape[0] == n, self.groups.shape
 
     def __len__(self) -> int:
         return len(self.means)
@@ -61,11 +69,29 @@ class GaussianField:
 
     def to(self, device: torch.device | str) -> "GaussianField":
         """The same field on another device."""
-        return replace(self, **{name: getattr(self, name).to(device) for name in _TENSORS})
+        tensors = {name: getattr(self, name).to(device) for name in _TENSORS}
+        features = {name: layer.to(device) for name, layer in self.features.items()}
+        groups = None if self.groups is None else self.groups.to(device)
+        return replace(self, **tensors, features=features, groups=groups)
 
     def select(self, keep: Tensor) -> "GaussianField":
         """The Gaussians that a mask (N,) bool or indices name."""
-        return replace(self, **{name: getattr(self, name)[keep] for name in _TENSORS})
+        tensors = {name: getattr(self, name)[keep] for name in _TENSORS}
+        features = {name: layer.select(keep) for name, layer in self.features.items()}
+        return replace(self, **tensors, features=features, groups=None if self.groups is None else self.groups[keep])
+
+    def layer(self, name: str | None = None) -> FeatureLayer:
+        """The features of one teacher; of the first, where no name is given.
+
+        Raises:
+            BadInput: There are none of that name, or none at all.
+        """
+        if not self.features:
+            raise BadInput("this field carries no features: build it with a teacher (robodistill build --teacher ...)")
+        name = next(iter(self.features)) if name is None else name
+        if name not in self.features:
+            raise BadInput(f"this field has no features of {name!r}; it has those of {', '.join(self.features)}")
+        return self.features[name]
 
     def save(self, path: Path, overwrite: bool = False) -> Path:
         """Write the folder `path`; it appears when it is whole.
@@ -80,6 +106,7 @@ class GaussianField:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         write_ply(partial / "gaussians.ply", *(getattr(self, name) for name in _TENSORS))
+        layers = write_features(partial, self.features, self.groups)
         frames = [
             FrameEntry(
                 name=v.name,
@@ -95,6 +122,7 @@ class GaussianField:
             gaussians=len(self),
             sh_degree=self.sh_degree,
             background=self.background,
+            layers=layers,
             frames=frames,
         )
         write_whole(partial / "field.json", index.model_dump_json(indent=1).encode())
@@ -126,7 +154,8 @@ class GaussianField:
             FieldView(f.name, Camera(np.array(f.K), f.width, f.height), np.array(f.T_world_camera))
             for f in index.frames
         )
-        return cls(*tensors, views, index.background)
+        features, groups = read_features(path, index.layers, index.gaussians)
+        return cls(*tensors, views, index.background, features, groups)
 
 
 _TENSORS = ("means", "quats_wxyz", "scales", "opacities", "sh")
@@ -149,8 +178,7 @@ class FieldIndex(pydantic.BaseModel, extra="forbid"):
     units: str = "metre"
     gaussians: int
     sh_degree: int
-    teacher: str | None = None
-    codec: str | None = None
+    layers: list[LayerEntry] = []
     background: tuple[float, float, float]
     frames: list[FrameEntry]
 

@@ -19,13 +19,14 @@ from robodistill.capture.frame import Capture, Frame
 from robodistill.capture.open import open_capture
 from robodistill.capture.resize import limit_size
 from robodistill.capture.write import write_whole
-from robodistill.config import BuildConfig
+from robodistill.config import BuildConfig, FeaturesConfig
 from robodistill.errors import BadInput, EmptyCapture
 from robodistill.field.fit import Fit
 from robodistill.field.gaussians import GaussianField
 from robodistill.field.losses import psnr
 from robodistill.field.render import render
 from robodistill.field.seed import seed_field, views_of
+from robodistill.pipeline.features import add_features
 from robodistill.progress import Progress, silent
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ def build_field(
     out: Path,
     config: BuildConfig | None = None,
     *,
+    geometry: Path | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> BuildResult:
@@ -69,9 +71,13 @@ def build_field(
     The state is saved every few seconds beside `out` (in `.NAME.building`) and when the build is interrupted; the same
     call continues from it.
 
+    Args:
+        geometry: A field of the same capture, whose Gaussians and features are kept; only features are added.
+
     Raises:
         BadInput: `out` exists and `overwrite` is not set.
         CaptureError: The capture cannot be read or holds no usable frame.
+        MissingPart: The teacher's weights are not there.
     """
     start = time.perf_counter()
     config = config or BuildConfig()
@@ -80,27 +86,40 @@ def build_field(
         raise BadInput(f"{out} exists; give another name or --overwrite")
     if not out.parent.is_dir():
         raise BadInput(f"{out.parent} is not a folder; the field is written into an existing one")
+    folder = capture if isinstance(capture, Path) else None
     capture = capture if isinstance(capture, Capture) else open_capture(capture)
     frames = read_frames(capture, config.max_side, progress)
-    kept = [f for i, f in enumerate(frames) if not is_held_out(i, config.hold_out)]
+    indices = [i for i in range(len(frames)) if not is_held_out(i, config.hold_out)]
+    kept = [frames[i] for i in indices]
     held_out = [f for i, f in enumerate(frames) if is_held_out(i, config.hold_out)]
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     checkpoint = Checkpoint(out, capture, frames, config)
-    state = checkpoint.load()
-    # a resumed fit takes its Gaussians from the state, so any seeds do
-    field = replace(seed_field(kept, config.seed), views=views_of(frames)).to(device)
-    fit = Fit(field, kept, config.fit)
-    if state is not None:
-        fit.restore(state)
-        log.warning("%s: continuing at step %d of %d", out, fit.step_number, config.fit.steps)
-    run_fit(fit, checkpoint, config.checkpoint_every, progress)
-    field = fit.field()
+    if geometry is None:
+        field = _fitted(kept, frames, config, checkpoint, progress)
+    else:
+        field = GaussianField.load(geometry)
+    views = views_of(kept)
+    field = add_features(field, kept, views, folder, config.features, checkpoint.folder / "maps", progress)
     quality = measure(field, held_out or kept)
     field.to("cpu").save(out, overwrite)
     checkpoint.remove()
     size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
     seconds = time.perf_counter() - start
     return BuildResult(out, len(field), quality.psnr, quality.depth_median, len(held_out), seconds, size)
+
+
+def _fitted(
+    kept: list[Frame], frames: list[Frame], config: BuildConfig, checkpoint: "Checkpoint", progress: Progress
+) -> GaussianField:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    state = checkpoint.load()
+    # a resumed fit takes its Gaussians from the state, so any seeds do
+    field = replace(seed_field(kept, config.seed), views=views_of(frames)).to(device)
+    fit = Fit(field, kept, config.fit)
+    if state is not None:
+        fit.restore(state)
+        log.warning("%s: continuing at step %d of %d", checkpoint.out, fit.step_number, config.fit.steps)
+    run_fit(fit, checkpoint, config.checkpoint_every, progress)
+    return fit.field()
 
 
 def read_frames(capture: Capture, max_side: int, progress: Progress = silent) -> list[Frame]:
@@ -138,7 +157,7 @@ def run_fit(fit: Fit, checkpoint: "Checkpoint", every: float, progress: Progress
             mse = step_mse if mse == 0 else 0.95 * mse + 0.05 * step_mse
             note = f"PSNR {-10 * np.log10(max(mse, 1e-12)):.1f} dB, {len(fit.error):,} Gaussians"
             progress("fit", fit.step_number, fit.config.steps, note)
-            if interrupted.is_set() or time.monotonic() - saved > every:
+            if interrupted.is_set() or fit.is_done or time.monotonic() - saved > every:
                 checkpoint.save(fit.state())
                 saved = time.monotonic()
             if interrupted.is_set():
@@ -179,8 +198,13 @@ class Checkpoint:
     """The saved state of a build, valid for the same frames and config only."""
 
     def __init__(self, out: Path, capture: Capture, frames: list[Frame], config: BuildConfig) -> None:
-        self.folder = out.with_name(f".{out.name}.building")
-        facts = {"config": asdict(config), "frames": [f.name for f in frames], "shapes": [f.rgb.shape for f in frames]}
+        self.out, self.folder = out, out.with_name(f".{out.name}.building")
+        # features are made after the fit, so their options leave its state valid
+        facts = {
+            "config": asdict(replace(config, features=FeaturesConfig())),
+            "frames": [f.name for f in frames],
+            "shapes": [f.rgb.shape for f in frames],
+        }
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         for frame in frames:
             for array in (frame.rgb, frame.depth, frame.T_world_camera):

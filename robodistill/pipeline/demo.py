@@ -7,18 +7,24 @@ import torch
 
 from robodistill.capture.frame import Frame
 from robodistill.capture.open import open_capture
-from robodistill.config import BuildConfig
+from robodistill.config import BuildConfig, FeaturesConfig
 from robodistill.errors import BadInput
 from robodistill.field.gaussians import GaussianField
 from robodistill.field.losses import psnr
 from robodistill.field.render import render
 from robodistill.pipeline.build import BuildResult, build_field, is_held_out, read_frames
+from robodistill.pipeline.demo_language import TEACHER, edit_section, query_section, segment_section
 from robodistill.progress import Progress, silent
 from robodistill.report.page import Section, write_page
 from robodistill.report.pictures import depth_picture, error_picture, normal_picture, rgb_picture
 from robodistill.resources import find_resource
+from robodistill.teachers.registry import load_text_teacher
 
 SAMPLE = "assets/demo/tabletop"
+PHRASES = ["green tape", "shade of the lamp", "red jar", "blue jar", "hammer"]
+"""The last two are not there."""
+LABELS = ["background", "donut", "bowl", "lamp", "apple", "ball", "tape", "jar"]
+EDITED = "red jar"
 FIELD, REPORT = "scene.field", "report.html"
 
 
@@ -48,11 +54,12 @@ def run_demo(out: Path, *, overwrite: bool = False, progress: Progress = silent)
         raise BadInput(f"{out} holds an earlier demo; give another folder with --out, or --overwrite")
     sample = find_resource(SAMPLE)
     out.mkdir(parents=True, exist_ok=True)
-    config = replace(BuildConfig(), hold_out=9)
+    config = replace(BuildConfig(), hold_out=9, features=FeaturesConfig(teacher=TEACHER))
     built = build_field(sample, out / FIELD, config, overwrite=overwrite, progress=progress)
     frames = read_frames(open_capture(sample), config.max_side)
     held_out = [f for i, f in enumerate(frames) if is_held_out(i, config.hold_out)]
-    sections = [_summary(built, len(frames)), _views(GaussianField.load(built.path), held_out)]
+    field = GaussianField.load(built.path)
+    sections = [_summary(built, len(frames)), _views(field, held_out), *_words(field, held_out, progress)]
     report = write_page(out / REPORT, "robodistill demo", sections)
     return DemoResult(report, built.path, built)
 
@@ -70,6 +77,22 @@ def _summary(built: BuildResult, frames: int) -> Section:
     ]
     text = "From RGB-D frames of a simulated table to a field of Gaussians. gaussians.ply opens in any splat viewer."
     return Section("The field", text, table)
+
+
+def _words(field: GaussianField, held_out: list[Frame], progress: Progress) -> list[Section]:
+    text, view = load_text_teacher(TEACHER), held_out[1]
+    made = []
+    for k, make in enumerate(
+        (
+            lambda: query_section(field, text, held_out, PHRASES),
+            lambda: segment_section(field, text, view, LABELS),
+            lambda: edit_section(field, text, view, EDITED),
+        )
+    ):
+        progress("words", k, 3)
+        made.append(make())
+    progress("words", 3, 3)
+    return made
 
 
 @torch.no_grad()

@@ -12,6 +12,8 @@ from robodistill.field.gaussians import GaussianField
 from robodistill.field.render import render
 from robodistill.geometry.camera import Camera
 from robodistill.geometry.se3 import check_rigid
+from robodistill.pipeline.features import feature_colors
+from robodistill.report.pictures import label_colors
 
 
 def render_picture(
@@ -21,25 +23,26 @@ def render_picture(
     *,
     view: int | None = None,
     pose: Path | None = None,
+    scale: int = 0,
     overwrite: bool = False,
 ) -> Path:
-    """Render `what` ("rgb", "depth" in 16-bit millimetres, "normal") to the PNG `out`.
+    """Render `what` to the PNG `out`: "rgb", "depth" in 16-bit millimetres, "normal", "feature" or "parts".
+
+    "feature" shows the three strongest directions in which features differ; "parts" the parts at a scale, 0 the finest.
 
     Raises:
-        BadInput: Not exactly one of `view` and `pose`, a view that is not there, a pose file that cannot be read.
+        BadInput: Not exactly one of `view` and `pose`, a view that is not there, a pose file that cannot be read, a
+            field without features or parts.
     """
-    out = Path(out)
-    if out.suffix.lower() != ".png":
-        raise BadInput(f"{out}: pictures are written as .png")
-    if out.exists() and not overwrite:
-        raise BadInput(f"{out} exists; give another name or --overwrite")
-    if (view is None) == (pose is None):
-        raise BadInput("give either --view (a number) or --pose (a file), not both and not neither")
+    out = picture_path(out, overwrite)
     field = GaussianField.load(field_path)
-    camera, T_world_camera = field_view(field, view) if pose is None else read_pose(pose, field)
+    camera, T_world_camera = chosen_view(field, view, pose)
+    channels = _channels(field, what, scale)
     with torch.no_grad():
-        seen = render(field, camera, T_world_camera)
-    if what == "rgb":
+        seen = render(field, camera, T_world_camera, channels)
+    if channels is not None:
+        image = (seen.features.clamp(0, 1) * 255).round().byte().numpy()[..., ::-1]
+    elif what == "rgb":
         image = (seen.rgb.clamp(0, 1) * 255).round().byte().numpy()[..., ::-1]
     elif what == "normal":
         image = ((seen.normals + 1) / 2 * 255).round().byte().numpy()[..., ::-1]
@@ -47,6 +50,43 @@ def render_picture(
         image = (seen.depth * 1000).round().clamp(0, 65535).numpy().astype(np.uint16)
     write_png(out, np.ascontiguousarray(image))
     return out
+
+
+def _channels(field: GaussianField, what: str, scale: int) -> torch.Tensor | None:
+    if what == "feature":
+        return feature_colors(field.layer())
+    if what != "parts":
+        return None
+    if field.groups is None:
+        raise BadInput("this field has no parts yet: robodistill parts F.field -o G.field")
+    if not 0 <= scale < field.groups.shape[1]:
+        raise BadInput(f"scale {scale} is not there; the field has scales 0 to {field.groups.shape[1] - 1}")
+    return torch.from_numpy(label_colors(field.groups[:, scale].numpy())).float() / 255
+
+
+def picture_path(out: Path, overwrite: bool) -> Path:
+    """The path, checked.
+
+    Raises:
+        BadInput: No .png, or it exists.
+    """
+    out = Path(out)
+    if out.suffix.lower() != ".png":
+        raise BadInput(f"{out}: pictures are written as .png")
+    if out.exists() and not overwrite:
+        raise BadInput(f"{out} exists; give another name or --overwrite")
+    return out
+
+
+def chosen_view(field: GaussianField, view: int | None, pose: Path | None) -> tuple[Camera, np.ndarray]:
+    """Camera and pose that a user named by one of the field's views or by a file.
+
+    Raises:
+        BadInput: Not exactly one of both, or it is not there or not valid.
+    """
+    if (view is None) == (pose is None):
+        raise BadInput("give either --view (a number) or --pose (a file), not both and not neither")
+    return field_view(field, view) if pose is None else read_pose(pose, field)
 
 
 def field_view(field: GaussianField, view: int) -> tuple[Camera, np.ndarray]:

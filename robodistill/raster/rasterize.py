@@ -104,12 +104,44 @@ def blending_weights(
     Raises:
         MissingPart: The CPU kernel, which does this for tensors on any device, is not there.
     """
-    dtype = means.dtype
+    view = _projected(means, quats, scales, opacities, viewmat, K, width, height)
+    starts, ids, weights = view.weights(means.dtype)
+    return starts.to(means.device), ids.to(means.device), weights.to(means.device)
+
+
+def cell_weights(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    viewmat: Tensor,
+    K: Tensor,
+    width: int,
+    height: int,
+    columns: int,
+    rows: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`blending_weights` summed over the cells of a grid of `columns` x `rows` that covers the image evenly.
+
+    It is what lifts a feature map into a field: made inside the tiles, it takes a fraction of the memory of the weights
+    of all pixels.
+
+    Returns:
+        Compressed rows over the N Gaussians: starts (N + 1,) int64, cells (M,) int32 counted by rows of the grid,
+        weights (M,). A cell comes once for each 16 x 16 tile of the image that it lies in.
+
+    Raises:
+        MissingPart: The CPU kernel, which does this for tensors on any device, is not there.
+    """
+    view = _projected(means, quats, scales, opacities, viewmat, K, width, height)
+    starts, cells, weights = view.cell_weights(len(means), columns, rows, means.dtype)
+    return starts.to(means.device), cells.to(means.device), weights.to(means.device)
+
+
+def _projected(means, quats, scales, opacities, viewmat, K, width, height) -> View:
     cpu = [t.detach().cpu() for t in (means, quats, scales, opacities)]
     none = cpu[0].new_empty(len(means), 0)
-    view = View(*cpu, none, viewmat.detach().cpu(), K.detach().cpu(), width, height, 0.01, 1e10, 0.3, False)
-    starts, ids, weights = view.weights(dtype)
-    return starts.to(means.device), ids.to(means.device), weights.to(means.device)
+    return View(*cpu, none, viewmat.detach().cpu(), K.detach().cpu(), width, height, 0.01, 1e10, 0.3, False)
 
 
 def choose_backend(device: torch.device) -> str:

@@ -16,6 +16,8 @@ template <class T> struct Scratch {
   std::vector<Splat<T>> splats;       // the tile's, in depth order
   std::vector<int32_t> candidates;    // for each block, indices into `splats` whose ellipse covers it
   int listed[kBlocks];                // how many
+  int x0, y0;                         // the tile's first pixel
+  std::vector<T> cells;               // weight of each of the tile's Gaussians in each cell of a grid
   std::vector<int32_t> hit;           // those that some pixel takes
   std::vector<const T *> row;         // their feature rows
   std::vector<T> alpha, before, weight, dot;  // kLanes each per hit

@@ -41,6 +41,31 @@ int differentiate(const void *view, int64_t n, int channels, const T *means, con
   }
 }
 
+// Found pairs are handed over in a second call, when the caller has made room for them.
+template <class T> int64_t find_cells(const void *view, int columns, int rows, void **found) {
+  try {
+    auto *all = new std::vector<rd::CellWeight<T>>(static_cast<const rd::View<T> *>(view)->cell_weights(columns, rows));
+    *found = all;
+    return int64_t(all->size());
+  } catch (const std::bad_alloc &) {
+    return -1;
+  }
+}
+
+// In compressed rows by Gaussian: `starts` has room for n + 1.
+template <class T> void take_cells(void *found, int64_t n, int64_t *starts, int32_t *cells, T *weights) {
+  const std::unique_ptr<std::vector<rd::CellWeight<T>>> all(static_cast<std::vector<rd::CellWeight<T>> *>(found));
+  std::fill_n(starts, n + 1, 0);
+  for (const auto &it : *all) ++starts[it.id + 1];
+  for (int64_t i = 0; i < n; ++i) starts[i + 1] += starts[i];
+  for (const auto &it : *all) {
+    const int64_t at = starts[it.id]++;
+    cells[at] = it.cell, weights[at] = it.weight;
+  }
+  for (int64_t i = n; i > 0; --i) starts[i] = starts[i - 1];
+  starts[0] = 0;
+}
+
 }  // namespace
 
 #define RD_INTERFACE(T, suffix)                                                                                                      \
@@ -60,6 +85,12 @@ int differentiate(const void *view, int64_t n, int channels, const T *means, con
   }                                                                                                                                  \
   RD_EXPORT void rd_weights_##suffix(const void *view, int32_t *counts, const int64_t *starts, int32_t *ids, T *weights) {           \
     static_cast<const rd::View<T> *>(view)->weights(counts, starts, ids, weights);                                                   \
+  }                                                                                                                                  \
+  RD_EXPORT int64_t rd_find_cells_##suffix(const void *view, int columns, int rows, void **found) {                                  \
+    return find_cells<T>(view, columns, rows, found);                                                                                \
+  }                                                                                                                                  \
+  RD_EXPORT void rd_take_cells_##suffix(void *found, int64_t n, int64_t *starts, int32_t *cells, T *weights) {                       \
+    take_cells<T>(found, n, starts, cells, weights);                                                                                 \
   }
 
 // What the library was compiled for; the loader compares it with what the processor can do.

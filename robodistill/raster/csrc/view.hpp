@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "blend.hpp"
@@ -13,6 +14,9 @@ constexpr int kPoseBlocks = 64;      // fixed partial sums, so that the pose gra
 
 template <class T> struct Gaussians { int64_t n; const T *means, *quats, *scales, *opacities, *features; int channels; };
 template <class T> struct GaussianGrads { T *means, *quats, *scales, *opacities, *features; T *pose; };
+
+// Weight of a Gaussian in a cell of a grid over the image: summed over the cell's pixels within one tile.
+template <class T> struct CellWeight { int32_t id, cell; T weight; };
 
 template <class T> class View {
  public:
@@ -111,6 +115,55 @@ template <class T> class View {
     }, [](const Entry *, int, Scratch<T> &) {});
   }
 
+  // The weights summed within the cells of a grid that covers the image evenly; a pair may come once for each tile.
+  std::vector<CellWeight<T>> cell_weights(int columns, int rows) const {
+    std::vector<int32_t> column(camera_.width), row(camera_.height);
+    for (int x = 0; x < camera_.width; ++x) column[x] = int32_t(int64_t(x) * columns / camera_.width);
+    for (int y = 0; y < camera_.height; ++y) row[y] = int32_t(int64_t(y) * rows / camera_.height);
+    std::vector<std::vector<CellWeight<T>>> found(bins_.tile_start.size() - 1);
+    const int tiles_x = (camera_.width + kTile - 1) / kTile;
+    const auto span = [&](const Scratch<T> &s) {  // columns and rows of cells that a tile touches
+      return std::pair(column[std::min(s.x0 + kTile, camera_.width) - 1] - column[s.x0] + 1,
+                       row[std::min(s.y0 + kTile, camera_.height) - 1] - row[s.y0] + 1);
+    };
+    for_tiles<false>([&](int n, Scratch<T> &s) {
+      const auto [wide, high] = span(s);
+      s.cells.assign(size_t(n) * wide * high, T(0));
+    }, [&](const Block<T> &b, int count, Scratch<T> &s, Vec<T>) {
+      const auto [wide, high] = span(s);
+      int local[kLanes];
+      bool one = true;
+      for (int i = 0; i < kLanes; ++i) {
+        const int64_t pixel = std::max<int64_t>(b.pixel[i], 0);  // lanes outside the image have no weight
+        local[i] = b.pixel[i] < 0 ? 0 : (row[pixel / camera_.width] - row[s.y0]) * wide + column[pixel % camera_.width] - column[s.x0];
+        one &= b.pixel[i] >= 0 && local[i] == local[0];
+      }
+      for (int k = 0; k < count; ++k) {
+        T *cells = &s.cells[size_t(s.hit[k]) * wide * high];
+        if (one) {
+          cells[local[0]] += sum<T>(load(&s.weight[k * kLanes]));
+        } else {
+          for (int i = 0; i < kLanes; ++i)
+            if (b.pixel[i] >= 0) cells[local[i]] += s.weight[k * kLanes + i];
+        }
+      }
+    }, [&](const Entry *entries, int n, Scratch<T> &s) {
+      const auto [wide, high] = span(s);
+      auto &out = found[s.y0 / kTile * tiles_x + s.x0 / kTile];
+      for (int i = 0; i < n; ++i)
+        for (int c = 0; c < wide * high; ++c) {
+          const T w = s.cells[size_t(i) * wide * high + c];
+          if (w > 0) out.push_back({ids_[entries[i].splat], (row[s.y0] + c / wide) * columns + column[s.x0] + c % wide, w});
+        }
+    });
+    std::vector<CellWeight<T>> all;
+    size_t total = 0;
+    for (const auto &part : found) total += part.size();
+    all.reserve(total);
+    for (const auto &part : found) all.insert(all.end(), part.begin(), part.end());
+    return all;
+  }
+
  private:
   template <bool kGradients, class Begin, class Do, class End> void for_tiles(Begin begin, Do each_block, End end) const {
     const int tiles_x = (camera_.width + kTile - 1) / kTile;
@@ -126,10 +179,10 @@ template <class T> class View {
         if (s.candidates.empty()) s.reserve(1);
         for (int i = 0; i < n; ++i) s.splats[i] = splats_[entries[i].splat];
         list_candidates(entries, n, s);
+        s.x0 = tile % tiles_x * kTile, s.y0 = tile / tiles_x * kTile;
         begin(n, s);
-        const int x0 = tile % tiles_x * kTile, y0 = tile / tiles_x * kTile;
         for (int block = 0; block < kBlocks; ++block) {
-          const int x = x0 + block % 4 * kBlockWidth, y = y0 + block / 4 * kBlockHeight;
+          const int x = s.x0 + block % 4 * kBlockWidth, y = s.y0 + block / 4 * kBlockHeight;
           if (x >= camera_.width || y >= camera_.height) continue;
           const Block<T> b = block_at<T>(x, y, camera_.width, camera_.height);
           Vec<T> transmittance;

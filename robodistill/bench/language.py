@@ -1,0 +1,198 @@
+"""`bench language`: words in fields of simulated tables, judged by ground truth.
+
+Features are the `truth` teacher's (`teachers/truth.py`): exact, or with noise, or with objects taken for others in a
+share of the views, both such that one view alone, labelled by its nearest words, reaches a mean IoU of about 0.60
+(`single_view` rows say what it was). 44 views at 320x240 with sensor noise; four are kept out, and 2D figures are
+theirs. Labels of Gaussians, for 3D figures, are what most of their pixels have in the exact masks.
+"""
+
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from robodistill.bench.edits import bench_edits
+from robodistill.bench.memory import peak_of_uplift
+from robodistill.bench.parts import bench_parts
+from robodistill.bench.rows import BenchResult, Row
+from robodistill.bench.scans import Scan, make_scan
+from robodistill.config import FeaturesConfig, QueryConfig
+from robodistill.features.contrastive import contrastive
+from robodistill.features.distill import distill
+from robodistill.features.uplift import uplift
+from robodistill.field.features import FeatureLayer
+from robodistill.field.gaussians import GaussianField
+from robodistill.language.query import Querier
+from robodistill.language.segment import label_gaussians, segment
+from robodistill.progress import Progress, silent
+from robodistill.teachers.superpixels import Superpixels
+from robodistill.teachers.truth import TruthTeacher
+
+CASES = {"clean": "stride=4", "noisy": "stride=4,noise=5.8", "inconsistent": "stride=4,confusion=0.13"}
+_COMPARED = 3  # scenes on which the slow ways run
+_LARGE = 100_000  # Gaussians of the field that is asked for time
+
+
+class _Figures:
+    """Values by case, method and metric, whose means become rows."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
+
+    def add(self, case: str, method: str, metric: str, values: float | Sequence[float], unit: str = "") -> None:
+        self.values[case, method, metric, unit].extend(np.atleast_1d(values).tolist())
+
+    def rows(self) -> list[Row]:
+        return [Row(c, how, m, float(np.mean(v)), u, len(v)) for (c, how, m, u), v in self.values.items() if v]
+
+
+def bench_language(seeds: Iterable[int], quick: bool = False, progress: Progress = silent) -> BenchResult:
+    """All rows; `quick` has two scenes, and no slow way at the teacher's own dimension."""
+    seeds = list(seeds)[: 2 if quick else None]
+    figures = _Figures()
+    with tempfile.TemporaryDirectory() as folder:
+        for k, seed in enumerate(seeds):
+            progress("tables", k, len(seeds), f"seed {seed}")
+            scan = make_scan(Path(folder), seed)
+            for case, options in CASES.items():
+                maps = _case(figures, case, TruthTeacher(options, scan.folder), scan)
+                if case == "noisy" and k < (1 if quick else _COMPARED):
+                    _compare(figures, TruthTeacher(options, scan.folder), scan, maps, whole=not quick and k == 0)
+            bench_edits(figures.add, scan, TruthTeacher(CASES["noisy"], scan.folder))
+        progress("tables", len(seeds), len(seeds))
+        _speed(figures, scan)
+        bench_parts(figures.add, Path(folder), seeds[: 1 if quick else 5], progress)
+    views = 40 if quick else 200
+    figures.add(f"{views} views 640x480, 512-d, 200k Gaussians", "uplift", "peak_gb", peak_of_uplift(views), "GB")
+    return BenchResult(figures.rows())
+
+
+def _case(figures: _Figures, case: str, teacher: TruthTeacher, scan: Scan) -> list[Tensor]:
+    maps = [teacher.encode(frame) for frame in scan.frames]
+    start = time.perf_counter()
+    layer = uplift(scan.field, scan.views, maps, FeaturesConfig().uplift, teacher.spec)
+    figures.add(case, "uplift", "uplift_s", time.perf_counter() - start, "s")
+    figures.add(case, "single_view", "miou_2d", _single_view(teacher, scan, maps))
+    miou_2d, miou_3d = _miou(scan, layer, teacher)
+    figures.add(case, "uplift", "miou_2d", miou_2d)
+    figures.add(case, "uplift", "miou_3d", miou_3d)
+    _ask(figures, case, scan, layer, teacher)
+    if case == "noisy":
+        config = FeaturesConfig().uplift
+        raw = uplift(scan.field, scan.views, maps, replace(config, dims=0))
+        figures.add(case, "uplift", "codec_loss", _miou(scan, raw, teacher)[1] - miou_3d)
+        saved = replace(scan.field, features={"truth": layer}).save(scan.folder.with_suffix(".stored.field"))
+        figures.add(case, "uplift", "field_mb", sum(f.stat().st_size for f in saved.iterdir()) / 1e6, "MB")
+    return maps
+
+
+def _ask(figures: _Figures, case: str, scan: Scan, layer: FeatureLayer, teacher: TruthTeacher) -> None:
+    """Phrases that name one thing, and phrases that name nothing."""
+    querier = Querier(scan.field, layer, teacher, QueryConfig())
+    for entry in scan.truth["phrases"]:
+        part = entry.get("part")
+        wanted = scan.parts == part if part else scan.objects == entry["object"]
+        if wanted.sum() < querier.config.least:
+            continue  # too small for the field to hold
+        found = querier(entry["phrase"])
+        chosen = found.mask(len(scan.field)).numpy() if found.found else np.zeros(len(scan.field), bool)
+        iou = (chosen & wanted).sum() / (chosen | wanted).sum()
+        right = chosen.any() and np.bincount(scan.objects[chosen]).argmax() == entry["object"]
+        kind = "_part" if part else ""
+        figures.add(case, "uplift", f"iou_3d{kind}", float(iou))
+        figures.add(case, "uplift", f"right_object{kind}", float(right))
+    refused = [float(not querier(phrase).found) for phrase in scan.truth["absent_phrases"]]
+    figures.add(case, "uplift", "absent_refused", refused)
+
+
+def _compare(figures: _Figures, teacher: TruthTeacher, scan: Scan, maps: list[Tensor], whole: bool) -> None:
+    """The three ways on the same maps in one run; `whole` trains to the end at the teacher's dimension too."""
+    config, times = FeaturesConfig(), {}
+
+    def timed(name: str, make) -> FeatureLayer:
+        start = time.perf_counter()
+        layer = make()
+        times[name] = time.perf_counter() - start
+        return layer
+
+    layers = {"uplift": timed("uplift", lambda: uplift(scan.field, scan.views, maps, config.uplift))}
+    layers["distill"] = timed("distill", lambda: distill(scan.field, scan.views, maps, config.distill))
+    masks = [Superpixels().propose(frame) for frame in scan.frames]
+    trained = lambda: contrastive(scan.field, scan.views, maps, masks, config.contrastive)  # noqa: E731
+    layers["contrastive"] = timed("contrastive", trained)
+    # at the teacher's dimension every step costs the same, so a few tell the time of all
+    steps = config.distill.steps if whole else 10
+    equal = replace(config.distill, dim=0, decoder=False, steps=steps)
+    layer = timed("distill 512-d", lambda: distill(scan.field, scan.views, maps, equal))
+    times["distill 512-d"] *= config.distill.steps / steps
+    if whole:
+        layers["distill 512-d"] = layer
+    for name, seconds in times.items():
+        figures.add("same maps", name, "seconds", seconds, "s")
+        if name != "uplift":
+            figures.add("same maps", name, "speedup_vs_distill", seconds / times["uplift"], "x")
+    for name, layer in layers.items():
+        miou_2d, miou_3d = _miou(scan, layer, teacher)
+        figures.add("same maps", name, "miou_2d", miou_2d)
+        figures.add("same maps", name, "miou_3d", miou_3d)
+
+
+def _labels(scan: Scan) -> list[str]:
+    return ["background", *(f"{it['color']} {it['category']}" for it in scan.truth["objects"])]
+
+
+def _miou(scan: Scan, layer: FeatureLayer, teacher: TruthTeacher) -> tuple[float, float]:
+    """Mean IoU of colour and category of each object, and of the background: in views kept out, and over Gaussians."""
+    names = _labels(scan)
+    labels = label_gaussians(layer, teacher, names)
+    shown = [segment(scan.field, labels, names, frame.camera, frame.T_world_camera).labels for frame in scan.kept_out]
+    masks = [scan.mask("masks", frame.name) for frame in scan.kept_out]
+    return _mean_iou(np.stack(shown), np.stack(masks), len(names)), _mean_iou(labels.numpy(), scan.objects, len(names))
+
+
+def _single_view(teacher: TruthTeacher, scan: Scan, maps: list[Tensor]) -> float:
+    """Mean IoU of the teacher's own maps, each cell labelled by its nearest words."""
+    names, found, masks = _labels(scan), [], []
+    directions = teacher.encode_text(names)
+    for frame, seen in zip(scan.frames[::5], maps[::5], strict=True):
+        best = (torch.nn.functional.normalize(seen, dim=-1) @ directions.mT).argmax(-1).numpy().astype(np.uint8)
+        found.append(cv2.resize(best, frame.rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST))
+        masks.append(scan.mask("masks", frame.name))
+    return _mean_iou(np.stack(found), np.stack(masks), len(names))
+
+
+def _mean_iou(found: np.ndarray, truth: np.ndarray, count: int) -> float:
+    ious = []
+    for k in range(count):
+        union = ((found == k) | (truth == k)).sum()
+        if (truth == k).any():
+            ious.append(((found == k) & (truth == k)).sum() / union)
+    return float(np.mean(ious))
+
+
+def _speed(figures: _Figures, scan: Scan) -> None:
+    """Median time of a question to a field of 100,000 Gaussians."""
+    teacher = TruthTeacher(CASES["noisy"], scan.folder)
+    maps = [teacher.encode(frame) for frame in scan.frames]
+    ids = torch.arange(_LARGE) % len(scan.field)
+    shift = 0.001 * torch.randn(_LARGE, 3, generator=torch.Generator().manual_seed(0))
+    shift[: len(scan.field)] = 0
+    large: GaussianField = scan.field.select(ids)
+    large = replace(large, means=large.means + shift)
+    layer = uplift(scan.field, scan.views, maps, FeaturesConfig().uplift).select(ids)
+    querier = Querier(large, layer, teacher, QueryConfig())
+    objects = [entry["phrase"] for entry in scan.truth["phrases"] if "part" not in entry]
+    times = []
+    for phrase in objects * 3:
+        start = time.perf_counter()
+        querier(phrase)
+        times.append(1000 * (time.perf_counter() - start))
+    figures.add("100k Gaussians", "uplift", "query_ms", float(np.median(times[len(objects) :])), "ms")
+    figures.add("100k Gaussians", "uplift", "first_query_ms", float(np.median(times[: len(objects)])), "ms")

@@ -1,0 +1,1 @@
+"""Three ways of teacher features into a field: uplift, distillation, contrastive."""

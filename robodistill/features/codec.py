@@ -1,0 +1,66 @@
+"""The codec between a teacher's D dimensions and the few that a Gaussian stores: principal directions of a scene.
+
+No mean is taken away, so that codes blend, and a cosine with text is a cosine with the text's own code. The directions
+come from features averaged over patches (see `patches`): from single Gaussians, a teacher's noise, which is spread over
+all Gaussians, outweighs the small things, which are few.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robodistill.features.patches import Patches
+from robodistill.field.features import Decoder
+
+_ALIKE = 0.9  # cosine of features of one kind of thing
+_SKETCH = 64  # dimensions in which likeness is judged
+_COMPARED = 1024  # patches with which each is compared
+_ROUNDS = 20
+
+
+def scene_decoder(patches: Patches, features: np.ndarray, dims: int) -> Decoder:
+    """The `dims` directions in which the kinds of things in a scene differ most, as orthonormal columns.
+
+    Each kind counts alike, whether it fills a wall or a hand: a patch weighs one over the root of how many are like it,
+    which is judged after diffusion. Without that, the noise of a thousand patches of wall hides a handle of three.
+
+    Args:
+        features: (P, D) of the patches; at most D and P directions are found.
+    """
+    random = np.random.default_rng(0)
+    sketch = features @ random.standard_normal((features.shape[1], _SKETCH), np.float32)
+    weights = _rarity(patches.diffused(sketch, _ROUNDS), random)
+    x = torch.from_numpy(features).float()
+    x = torch.nn.functional.normalize(x, dim=-1) * torch.from_numpy(weights).float()[:, None]
+    dims = max(1, min(dims, *x.shape))
+    _, directions = torch.linalg.eigh((x.mT @ x).double())
+    return Decoder((directions[:, -dims:].flip(1).float().contiguous(),), (None,))
+
+
+def _rarity(features: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """(P,) one over the root of how many rows of (P, d) are like a row, estimated from some of them."""
+    x = torch.nn.functional.normalize(torch.from_numpy(features).float(), dim=-1)
+    some = x[torch.from_numpy(random.permutation(len(x))[:_COMPARED])]
+    alike = (x @ some.mT > _ALIKE).sum(1) * (len(x) / len(some))
+    return alike.clamp_min(1).rsqrt().numpy()
+
+
+def encode(decoder: Decoder, features: Tensor) -> Tensor:
+    """(..., d) codes of features (..., D) for an orthonormal linear decoder."""
+    assert decoder.is_linear
+    return features @ decoder.weights[0]
+
+
+def quantised(decoder: Decoder, codes: Tensor) -> tuple[Decoder, Tensor]:
+    """The codes (N, d) as int8, a byte a number, and the decoder that takes those: its first map holds the steps.
+
+    A step is 1/127 of a column's largest number. Zero stays zero.
+    """
+    steps = codes.abs().amax(0).clamp_min(1e-12) / 127 if len(codes) else codes.new_ones(codes.shape[1])
+    weights = (decoder.weights[0] * steps.to(decoder.weights[0]), *decoder.weights[1:])
+    return Decoder(weights, decoder.biases), (codes / steps).round().to(torch.int8)
+
+
+def identity_decoder(dim: int) -> Decoder:
+    """Codes that are the features themselves."""
+    return Decoder((torch.eye(dim),), (None,))

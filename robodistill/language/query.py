@@ -1,0 +1,227 @@
+"""Where in a field is what a phrase names? Or is it not there at all?
+
+The score of a Gaussian is the cosine between its feature and the phrase, less the best cosine of words that fit
+anything (Kerr et al., "LERF", ICCV 2023). What differs here: the answer is a connected piece of the field; it is judged
+by the mean feature of that piece, in which the noise of single Gaussians is gone; it must fit the phrase better than
+the same phrase in any other colour; and "X of the Y" is looked for inside Y only, as what is more X of the Y than Y
+(compare Rashid et al., "LERF-TOGO", CoRL 2023).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+from robodistill.config import QueryConfig
+from robodistill.errors import BadInput
+from robodistill.field.features import FeatureLayer
+from robodistill.field.gaussians import GaussianField
+from robodistill.field.graph import Graph, neighbour_graph
+from robodistill.language.phrase import other_colors, whole_of, without_color
+from robodistill.language.selection import Selection, select
+from robodistill.teachers.teacher import TextTeacher
+
+_VOTES = 3  # rounds in which an outline is smoothed
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """Directions of a phrase and of what it is compared with."""
+
+    phrase: Tensor  # (D,)
+    negatives: Tensor  # (k, D)
+    colors: Tensor  # (c, D) the phrase in other colours
+    plain: "_Texts | None"  # the phrase without its colour
+
+
+class Querier:
+    """A field made ready for questions: features and neighbours are prepared once, an answer takes milliseconds."""
+
+    def __init__(self, field: GaussianField, layer: FeatureLayer, text: TextTeacher, config: QueryConfig) -> None:
+        """Prepare.
+
+        Raises:
+            BadInput: The text encoder is not of the features' teacher.
+        """
+        if text.dim != layer.dim:
+            raise BadInput(
+                f"the field's features of {layer.teacher} have {layer.dim} dimensions, {text.spec} has {text.dim}; "
+                "the text encoder must be of the teacher that made them"
+            )
+        self.field, self.config, self._text = field, config, text
+        self._graph = neighbour_graph(field.means, config.neighbours)
+        basis = layer.decoder.weights[0] if layer.decoder.is_linear else None
+        if basis is not None:
+            # codes of unit length in the features' own metric: a cosine is then one product with a short vector
+            values, vectors = torch.linalg.eigh((basis.mT @ basis).double())
+            root = (vectors * values.clamp_min(0).sqrt() @ vectors.mT).float()
+            inverse = (vectors / values.clamp_min(1e-12).sqrt() @ vectors.mT).float()
+            self._basis = basis @ inverse
+            codes = layer.codes.float() @ root
+        else:
+            self._basis = None
+            codes = layer.features()
+        self._codes = torch.nn.functional.normalize(codes, dim=-1)
+        self._known: dict[str, Tensor] = {}
+
+    def __call__(self, phrase: str) -> Selection:
+        """Answer.
+
+        Raises:
+            BadInput: The phrase is empty or the text encoder does not know a word of it.
+        """
+        whole = whole_of(phrase)
+        if whole is not None:
+            return self._part(phrase, whole)
+        return self._object(phrase)
+
+    def scores(self, phrase: str) -> Tensor:
+        """(N,) score of each Gaussian by itself, for heat maps."""
+        return self._logistic(self._margins(self._texts(phrase), self._codes))
+
+    def _object(self, phrase: str) -> Selection:
+        texts = self._texts(phrase)
+        margins = self._margins(texts, self._codes)
+        peak = _upper(margins, self.config.peak)
+        pieces = self._pieces(margins >= self.config.share * peak, self.config.least)
+        if not pieces:
+            return select(self.field, torch.empty(0, dtype=torch.int64), phrase, 0.0, "nothing in the field fits it")
+        ranks = self._margins(texts, torch.stack([self._mean(piece) for piece in pieces]))
+        piece = self._joined(pieces, ranks)
+        # the piece's own peak draws its outline: the first threshold was the whole field's
+        own = _upper(margins[piece], self.config.peak * len(margins) / max(len(piece), 1))
+        piece = self._outlined(
+            self._grown(piece, margins >= self.config.outline * own), margins >= self.config.outline * own
+        )
+        mean = self._mean(piece)
+        score = float(self._logistic(self._margins(texts, mean[None]))[0])
+        return select(self.field, piece, phrase, score, self._objection(texts, mean, score))
+
+    def _part(self, phrase: str, whole: str) -> Selection:
+        inside = self(whole)
+        if not inside.found:
+            reason = f"{whole!r} was not found: {inside.reason}"
+            return select(self.field, inside.gaussians[:0], phrase, inside.score, reason)
+        texts, of_whole = self._texts(phrase), self._texts(whole)
+        codes = self._codes[inside.gaussians]
+        gain = codes @ texts.phrase - codes @ of_whole.phrase
+        peak = _upper(gain, 0.02 * len(gain))
+        if peak <= 0:
+            reason = f"nothing of {whole!r} is more like it than the rest"
+            return select(self.field, inside.gaussians[:0], phrase, 0.0, reason)
+        marked = torch.zeros(len(self.field), dtype=torch.bool)
+        marked[inside.gaussians[gain > 0.5 * peak]] = True
+        pieces = self._pieces(marked, self.config.least_part)
+        if not pieces:
+            return select(self.field, inside.gaussians[:0], phrase, 0.0, f"no connected piece of {whole!r} fits it")
+        means = torch.stack([self._mean(piece) for piece in pieces])
+        ranks = means @ texts.phrase - means @ of_whole.phrase
+        # several pieces may be the part (two handles of scissors); they go together when they fit about as well
+        chosen = [piece for piece, rank in zip(pieces, ranks, strict=True) if rank >= 0.75 * ranks.max()]
+        piece = torch.cat(chosen)
+        mean = self._mean(piece)
+        score = float(self._logistic(self._margins(texts, mean[None]))[0])
+        return select(self.field, piece, phrase, score, self._objection(texts, mean, score))
+
+    def _objection(self, texts: _Texts, mean: Tensor, score: float) -> str:
+        """Why the best piece is not what was asked for; empty where it is."""
+        if score < 0.5:
+            return "the best candidate fits too little"
+        if texts.plain is not None and float(self._logistic(self._margins(texts.plain, mean[None]))[0]) < 0.5:
+            return "the best candidate has the colour, but is nothing of the kind"
+        if len(texts.colors) and float((texts.colors @ mean).max()) > float(texts.phrase @ mean):
+            return "the best candidate fits the same words in another colour better"
+        return ""
+
+    def _texts(self, phrase: str) -> _Texts:
+        colors = other_colors(phrase)
+        wanted = [phrase, *self._text.calibration.negatives, *colors]
+        new = [words for words in wanted if words not in self._known]
+        if new:
+            directions = torch.nn.functional.normalize(self._text.encode_text(new).to(self._codes), dim=-1)
+            projected = directions if self._basis is None else directions @ self._basis
+            self._known |= dict(zip(new, projected, strict=True))
+        rows = torch.stack([self._known[words] for words in wanted])
+        negatives = 1 + len(self._text.calibration.negatives)
+        plain = without_color(phrase)
+        return _Texts(rows[0], rows[1:negatives], rows[negatives:], plain and self._texts(plain))
+
+    def _margins(self, texts: _Texts, codes: Tensor) -> Tensor:
+        cosines = codes @ torch.cat([texts.phrase[None], texts.negatives]).mT
+        return cosines[:, 0] - cosines[:, 1:].amax(1) if len(texts.negatives) else cosines[:, 0]
+
+    def _logistic(self, margins: Tensor) -> Tensor:
+        calibration = self._text.calibration
+        return torch.sigmoid(calibration.scale * (margins - calibration.offset))
+
+    def _mean(self, piece: Tensor) -> Tensor:
+        return torch.nn.functional.normalize(self._codes[piece].mean(0), dim=0)
+
+    def _joined(self, pieces: list[Tensor], ranks: Tensor) -> Tensor:
+        """The best piece with those beside it that fit about as well: a thin stem may be missing between them."""
+        best = int(ranks.argmax())
+        points = self.field.means[pieces[best]]
+        low, high = points.amin(0), points.amax(0)
+        reach = 0.5 * float((high - low).max())
+        chosen = [pieces[best]]
+        for k, piece in enumerate(pieces):
+            if k == best or ranks[k] < self.config.join * ranks[best]:
+                continue
+            points = self.field.means[piece]
+            gap = torch.maximum(points.amin(0) - high, low - points.amax(0)).clamp_min(0).norm()
+            if gap < reach:
+                chosen.append(piece)
+        return torch.cat(chosen)
+
+    def _pieces(self, marked: Tensor, least: int) -> list[Tensor]:
+        """Connected pieces of the marked Gaussians, the largest first, without the tiny ones."""
+        ids = marked.nonzero()[:, 0]
+        labels = _components(self._graph, marked.numpy(), ids.numpy())
+        sizes = np.bincount(labels) if len(labels) else np.zeros(0, int)
+        order = [k for k in np.argsort(-sizes)[: self.config.candidates] if sizes[k] >= least]
+        labels = torch.from_numpy(labels)
+        return [ids[labels == k] for k in order]
+
+    def _grown(self, piece: Tensor, marked: Tensor) -> Tensor:
+        """The connected pieces of the marked Gaussians that hold any of a piece."""
+        ids = marked.nonzero()[:, 0]
+        labels = torch.from_numpy(_components(self._graph, marked.numpy(), ids.numpy()))
+        member = torch.zeros(len(self.field), dtype=torch.bool)
+        member[piece] = True
+        return ids[torch.isin(labels, labels[member[ids]])] if len(ids) else piece
+
+    def _outlined(self, piece: Tensor, marked: Tensor) -> Tensor:
+        """The piece without what does not reach its own threshold, and with the holes filled that it encloses."""
+        member = torch.zeros(len(self.field), dtype=torch.float32)
+        member[piece] = marked[piece].float()
+        near = torch.from_numpy(self._graph.neighbours.astype(np.int64))
+        kept = piece
+        for _ in range(_VOTES):
+            around = torch.cat([kept, near[kept].reshape(-1)]).unique()
+            # three quarters of the neighbours bring one in, and three quarters throw one out
+            vote = (2 * member[near[around]].mean(1) + member[around]) / 3
+            member[around] = (vote > 0.5).float()
+            kept = around[vote > 0.5]
+        return kept if len(kept) >= self.config.least else piece
+
+
+def _components(graph: Graph, marked: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Component number of each of the marked points; only their own edges are looked at."""
+    if not len(ids):
+        return np.zeros(0, np.int32)
+    from scipy.sparse import coo_matrix
+
+    place = np.full(len(marked), -1, np.int32)
+    place[ids] = np.arange(len(ids), dtype=np.int32)
+    ends = place[graph.neighbours[ids]]
+    starts = np.broadcast_to(np.arange(len(ids), dtype=np.int32)[:, None], ends.shape)
+    inside = ends >= 0
+    edges = coo_matrix((np.ones(inside.sum(), bool), (starts[inside], ends[inside])), shape=(len(ids), len(ids)))
+    return connected_components(edges, directed=False)[1]
+
+
+def _upper(values: Tensor, count: float) -> float:
+    """The mean of about that many largest values: a peak that no single Gaussian makes."""
+    return float(values.topk(max(1, min(len(values), round(count)))).values.mean())

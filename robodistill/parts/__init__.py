@@ -1,0 +1,1 @@
+"""A field grouped into parts at several scales, without clicks."""

@@ -84,13 +84,13 @@ class UpliftConfig:
     codec_views: int = 60
     """Views that it is fitted to, evenly taken."""
     neighbours: int = 12
-    rounds: int = 4
+    rounds: int = 12
     """Of diffusion over neighbours; 0 for none."""
     likeness: float = 0.1
     """Difference of colour, in [0, 1], at which neighbours hardly share features."""
     contrast: float = 3.0
     """Squared difference of features, over what noise makes of it, at which neighbours hardly share them."""
-    own: float = 0.5
+    own: float = 0.1
     """Weight of a Gaussian's own feature against its neighbours'."""
 
 

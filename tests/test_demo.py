@@ -7,9 +7,17 @@ import pytest
 
 from robodistill.cli import main
 from robodistill.errors import BadInput
-from robodistill.pipeline.demo import run_demo
+from robodistill.pipeline.demo import PHRASES, run_demo
 from robodistill.report.page import Section, write_page
-from robodistill.report.pictures import depth_picture, error_picture, normal_picture, rgb_picture
+from robodistill.report.pictures import (
+    depth_picture,
+    error_picture,
+    heat_picture,
+    label_colors,
+    normal_picture,
+    outlined,
+    rgb_picture,
+)
 from robodistill.resources import find_resource
 
 
@@ -18,7 +26,11 @@ def test_demo_builds_a_sharp_field(tmp_path):
     made = run_demo(tmp_path / "demo")
     assert made.build.psnr > 27 and made.build.depth_median < 0.003
     page = made.report.read_text()
-    assert page.count("data:image/png;base64,") == 6 * made.build.held_out and f"{made.build.psnr:.2f} dB" in page
+    pictures = 6 * made.build.held_out + 2 * 3 + 4 + 4  # views, queries that found something, a segmentation, edits
+    assert page.count("data:image/png;base64,") == pictures and f"{made.build.psnr:.2f} dB" in page
+    rows = dict(re.findall(r"<tr><td>([\w ]+)</td><td>([^<]*)</td>", page))
+    assert all("Gaussians" in rows[phrase] for phrase in PHRASES[:3])
+    assert all(rows[phrase].startswith("not found") for phrase in PHRASES[3:])
     assert not re.search(r'(src|href)="(?!data:)', page)  # nothing is loaded from elsewhere
     assert sorted(p.name for p in made.report.parent.iterdir()) == ["report.html", "scene.field"]
 
@@ -58,3 +70,17 @@ def test_pictures_show_what_they_say():
     assert up[0, 0, 2] == 255 and up[0, 1].tolist() == [0, 0, 0]
     same = np.full((1, 1, 3), 0.3)
     assert error_picture(same, same + 0.5).sum() > error_picture(same, same).sum()
+
+
+def test_labels_heat_and_outlines_can_be_told_apart():
+    """Labels have colours of their own, heat is brightest where the score is, an outline leaves the inside."""
+    colors = label_colors(np.arange(-1, 12))
+    assert (colors[:2] == 60).all() and len(np.unique(colors[2:], axis=0)) == 11
+    grey, heat = np.full((4, 4, 3), 100, np.uint8), np.zeros((4, 4))
+    heat[1, 1] = 1
+    hot = heat_picture(grey, heat).astype(int)
+    assert hot[1, 1, 0] > hot[1, 1, 2] and hot[3, 3, 2] > hot[3, 3, 0]
+    mask = np.zeros((9, 9), bool)
+    mask[2:7, 2:7] = True
+    drawn = outlined(np.zeros((9, 9, 3), np.uint8), mask)
+    assert drawn[2, 2].any() and not drawn[4, 4].any() and not drawn[0, 0].any()

@@ -38,10 +38,20 @@ def test_second_example_brings_the_camera_back(field, capture):  # noqa: F811
     assert len(off) == 5 and off[-1] < 0.7 * off[0]
 
 
+def test_third_example_answers(tmp_path):
+    """It tells where things are and what is not there."""
+    from test_query import labelled_words
+
+    path = labelled_words().save(tmp_path / "words.field")
+    told = run("03_ask_a_field.py", path, "red slab", "green slab").splitlines()
+    assert re.match(r"red slab: at \(-0\.\d+, .*\) m, \d+ Gaussians, score 1\.00", told[0])
+    assert told[1].startswith("green slab: not found: ")
+
+
 def test_every_example_is_tested():
     """A new example needs a test here."""
     names = {p.name for p in (ROOT / "examples").glob("*.py")}
-    assert names == {"01_build_field.py", "02_refine_camera.py"}
+    assert names == {"01_build_field.py", "02_refine_camera.py", "03_ask_a_field.py"}
 
 
 def test_readme_names_exist():

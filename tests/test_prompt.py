@@ -57,6 +57,21 @@ def test_a_prompt_selects_the_thing(scene, label, kind, cue):
     assert 0.5 < result.score <= 1
 
 
+@pytest.mark.parametrize("cue", ["features", "colour"])
+def test_a_box_around_a_thin_thing_is_not_filled_by_the_wall(scene, cue):
+    """Most of the box shows the wall, which would fill it better; the bar is what differs from what is around."""
+    x, y = scene.field.means[:, 0] + 0.35, scene.field.means[:, 1]
+    bar = (scene.labels == 1) & ((y - x).abs() < 0.07)
+    kept = bar | (scene.labels == 0)
+    scene = replace(scene, field=scene.field.select(kept), labels=scene.labels[kept])
+    layer = layer_of(scene, noise=0.5) if cue == "features" else None
+    view = scene.field.views[0]
+    u0, v0, u1, v1 = box_of(scene, 1)
+    assert (scene.mask(view)[v0 : v1 + 1, u0 : u1 + 1] == 1).mean() < 0.5
+    result = prompt(scene.field, layer, view.camera, view.T_world_camera, box=(u0, v0, u1, v1))
+    assert iou(result.selection, scene.labels == 1) > 0.9
+
+
 def test_features_tell_apart_what_looks_the_same():
     """Two things of one colour and one plane are one by colour and shape; features part them."""
     scene = labelled_field(colored=False)

@@ -14,7 +14,7 @@ from robodistill.progress import Progress
 from robodistill.teachers.truth import TruthTeacher
 
 OBJECTS = ("cabinet", "chest", "scissors", "stapler")
-NOISY = "stride=4,noise=5.8"
+NOISY = "stride=4,noise=5.4"
 
 
 def bench_parts(add: Callable, folder: Path, seeds: Sequence[int], progress: Progress) -> None:

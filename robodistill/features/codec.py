@@ -12,7 +12,7 @@ from torch import Tensor
 from robodistill.features.patches import Patches
 from robodistill.field.features import Decoder
 
-_ALIKE = 0.9  # cosine of features of one kind of thing
+_ALIKE = 0.7  # cosine of features of one kind of thing
 _SKETCH = 64  # dimensions in which likeness is judged
 _COMPARED = 1024  # patches with which each is compared
 _ROUNDS = 20

@@ -9,7 +9,7 @@ from robodistill.field.gaussians import GaussianField
 from robodistill.field.graph import Graph
 from robodistill.field.render import shortest_axes
 
-_DIM = 64  # of features compared
+_DIM = 128  # of features compared
 _ROWS = 16_384  # rows decoded at a time
 _EDGE_ROWS = 4096  # rows compared with their neighbours at a time
 _SH0 = 0.28209479177387814  # constant basis function of spherical harmonics
@@ -24,7 +24,7 @@ def lab_colors(field: GaussianField) -> np.ndarray:
 
 
 def feature_vectors(layer: FeatureLayer, seed: int = 0) -> np.ndarray:
-    """(N, d) unit vectors, d <= 64, with the cosines of the layer's features; 0 where the teacher saw nothing.
+    """(N, d) unit vectors, d <= 128, with the cosines of the layer's features; 0 where the teacher saw nothing.
 
     A layer of more dimensions is projected at random, which keeps cosines to about 0.1 (Johnson & Lindenstrauss,
     1984); principal directions of the field would lose its small parts, which are few among many Gaussians.

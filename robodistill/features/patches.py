@@ -4,6 +4,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from robodistill.features.products import product
 from robodistill.field.gaussians import GaussianField
 from robodistill.field.graph import neighbour_graph
 from robodistill.raster.sh import sh0_to_rgb
@@ -41,7 +42,7 @@ class Patches:
         total = 1 + weights.sum(1, keepdims=True).astype(np.float32)
         matrix = graph.matrix(weights)
         for _ in range(rounds):
-            features = (features + matrix @ features) / total
+            features = (features + product(matrix, features)) / total
         return features
 
 

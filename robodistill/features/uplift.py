@@ -18,6 +18,7 @@ from robodistill.config import UpliftConfig
 from robodistill.errors import BadInput
 from robodistill.features.codec import encode, identity_decoder, quantised, scene_decoder
 from robodistill.features.patches import Patches
+from robodistill.features.products import product
 from robodistill.features.smooth import smooth
 from robodistill.field.features import FeatureLayer
 from robodistill.field.gaussians import FieldView, GaussianField
@@ -59,7 +60,7 @@ def uplift(
         sums = np.asarray(weights[-1].sum(1)).ravel()
         support += sums
         if patches is not None and k in looked_at:
-            total = total + _pooled(weights[-1], patches) @ _rows(seen)
+            total = total + product(_pooled(weights[-1], patches), _rows(seen))
             pooled += np.bincount(patches.of, sums, patches.count)
         progress("uplift", k + 1, 2 * len(views))
     decoder = identity_decoder(maps[0].shape[-1])
@@ -69,7 +70,7 @@ def uplift(
     codes = np.zeros((len(field), decoder.weights[0].shape[1]), np.float32)
     for k, matrix in enumerate(weights):
         rows = np.flatnonzero(np.diff(matrix.indptr))
-        codes[rows] += matrix[rows] @ _rows(encode(decoder, maps[k].cpu()) if config.dims else maps[k])
+        codes[rows] += product(matrix[rows], _rows(encode(decoder, maps[k].cpu()) if config.dims else maps[k]))
         progress("uplift", len(views) + k + 1, 2 * len(views))
     codes /= np.maximum(support, 1e-6)[:, None]
     lifted = smooth(field, torch.from_numpy(codes), torch.from_numpy(support), config)

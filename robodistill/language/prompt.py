@@ -21,6 +21,7 @@ from robodistill.language.prompt_box import Box, fill_box
 
 Point = tuple[float, float]
 
+
 @dataclass(frozen=True, eq=False)
 class PromptResult:
     """What was meant."""

@@ -4,6 +4,8 @@ What is around is learned from a ring outside the box, as Rother et al. do in "G
 it tells where to begin and which of the grown regions is best, while its border is that of `grow.py`.
 """
 
+import warnings
+
 import cv2
 import numpy as np
 from scipy.cluster.vq import kmeans2
@@ -55,10 +57,12 @@ def _within(size: tuple[int, int], box: Box, margin: float) -> np.ndarray:
 def _like_around(view: ViewWeights, looks: np.ndarray, ring: np.ndarray) -> np.ndarray:
     """(N,) in [0, 1]: how much each Gaussian looks like some kind of thing that the ring shows."""
     share, total = view.share(ring.astype(np.float32))
-    known = looks[(share > 0.5) & (total > 0.1)]
-    if len(known) < _KINDS:
+    known = np.unique(looks[(share > 0.5) & (total > 0.1)].astype(np.float64), axis=0)
+    if not len(known):
         return np.zeros(len(looks))
-    kinds = kmeans2(known.astype(np.float64), _KINDS, minit="++", seed=0)[0]
+    with warnings.catch_warnings():  # of clusters that stay empty: they do no harm
+        warnings.simplefilter("ignore", UserWarning)
+        kinds = kmeans2(known, _KINDS, minit="++", seed=0)[0] if len(known) > _KINDS else known
     squared = np.min([((looks - kind) ** 2).sum(1) for kind in kinds], 0)
     return np.exp(-0.5 * squared)
 

@@ -17,7 +17,7 @@ from robodistill.report.page import Section
 from robodistill.report.pictures import heat_picture, label_colors, outlined, rgb_picture
 from robodistill.teachers.teacher import TextTeacher
 
-TEACHER = "truth:stride=4,noise=5.8"
+TEACHER = "truth:stride=4,noise=5.4"
 _TOLD = (
     "Features come from the sample's own labels, coarsened and drowned in noise (the teacher `truth`), since no "
     "encoder ships with the package yet; with CLIP or SigLIP the same commands work on any capture."

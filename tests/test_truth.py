@@ -116,6 +116,14 @@ def test_every_way_carries_the_labels_into_the_field(frames, way):
     assert np.isfinite(layer.codes.float().numpy()).all()
 
 
+def test_a_field_holds_one_of_each_name(frames):
+    """Two models of one teacher would overwrite each other; that is said instead."""
+    field = seed_field(frames[:2], SeedConfig(gaussians=500))
+    config = FeaturesConfig(teacher="truth:stride=8,truth:stride=4")
+    with pytest.raises(BadInput, match="one of each name"):
+        add_features(field, frames[:2], views_of(frames[:2]), SAMPLE, config)
+
+
 def test_unknown_ways_are_refused(frames):
     """The message says which there are."""
     field = seed_field(frames[:2], SeedConfig(gaussians=500))

@@ -92,7 +92,7 @@ def add_features(
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> GaussianField:
-    """The field with a layer for each teacher of the config.
+    """The field with a layer for each teacher of the config; one of the same name that it has already is replaced.
 
     Args:
         frames: Posed frames to look at.
@@ -108,8 +108,11 @@ def add_features(
         return field
     if config.way not in WAYS:
         raise BadInput(f"features {config.way!r}: one of {', '.join(WAYS)} or none is needed")
-    layers = dict(field.features)
-    for spec in resolve_teachers(config.teacher):
+    layers, specs = dict(field.features), resolve_teachers(config.teacher)
+    names = [spec.partition(":")[0] for spec in specs]
+    if len(set(names)) < len(names):
+        raise BadInput(f"teachers {', '.join(specs)}: a field holds one of each name; put the other into another field")
+    for spec in specs:
         teacher = load_image_teacher(spec, capture)
         folder = None if cache is None else cache / "".join(c if c.isalnum() else "_" for c in spec)
         maps = TeacherMaps(teacher, frames, folder, progress)

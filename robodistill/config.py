@@ -105,7 +105,7 @@ class QueryConfig:
     share: float = 0.6
     """Of the best score, from which a Gaussian is of a candidate."""
     outline: float = 0.5
-    """Of the answer's own best score, from which what touches it belongs to it."""
+    """Of the answer's own mean score, from which what touches it belongs to it."""
     candidates: int = 12
     """Connected pieces that are compared, the largest first."""
     least: int = 8

@@ -56,6 +56,9 @@ EXTRAS = {
 
 IMPORT_NAMES = {
     "opencv-python-headless": "cv2",
+    "pillow": "PIL",
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
     "pytest-xdist": "xdist",
     "pyyaml": "yaml",
     "roboticstoolbox-python": "roboticstoolbox",

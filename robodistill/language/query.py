@@ -90,11 +90,9 @@ class Querier:
             return select(self.field, torch.empty(0, dtype=torch.int64), phrase, 0.0, "nothing in the field fits it")
         ranks = self._margins(texts, torch.stack([self._mean(piece) for piece in pieces]))
         piece = self._joined(pieces, ranks)
-        # the piece's own peak draws its outline: the first threshold was the whole field's
-        own = _upper(margins[piece], self.config.peak * len(margins) / max(len(piece), 1))
-        piece = self._outlined(
-            self._grown(piece, margins >= self.config.outline * own), margins >= self.config.outline * own
-        )
+        # the piece's own level draws its outline: the first threshold was the whole field's
+        marked = margins >= self.config.outline * margins[piece].mean()
+        piece = self._outlined(self._grown(piece, marked), marked)
         mean = self._mean(piece)
         score = float(self._logistic(self._margins(texts, mean[None]))[0])
         return select(self.field, piece, phrase, score, self._objection(texts, mean, score))

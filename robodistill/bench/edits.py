@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from robodistill.bench.scans import Scan
-from robodistill.config import FeaturesConfig, QueryConfig
+from robodistill.config import QueryConfig
 from robodistill.edit.edit import delete
-from robodistill.features.uplift import uplift
+from robodistill.field.features import FeatureLayer
 from robodistill.field.render import render
 from robodistill.language.query import Querier
 from robodistill.teachers.truth import TruthTeacher
@@ -18,14 +18,12 @@ _LEAST = 60  # pixels of a thing in a view
 
 
 @torch.no_grad()
-def bench_edits(add: Callable, scan: Scan, teacher: TruthTeacher) -> None:
+def bench_edits(add: Callable, scan: Scan, layer: FeatureLayer, teacher: TruthTeacher) -> None:
     """`edit_psnr_db`: inside the old mask in views kept out, of things deleted by their phrase."""
     from robodistill.sim.render import Painter
     from robodistill.sim.scene import make_scene
     from robodistill.sim.without import scene_without
 
-    maps = [teacher.encode(frame) for frame in scan.frames]
-    layer = uplift(scan.field, scan.views, maps, FeaturesConfig().uplift)
     querier = Querier(scan.field, layer, teacher, QueryConfig())
     scene = make_scene(scan.seed)
     for thing in scan.truth["objects"][:_OBJECTS]:

@@ -66,20 +66,26 @@ def bench_language(seeds: Iterable[int], quick: bool = False, progress: Progress
             for case, options in CASES.items():
                 if case != "noisy" and k >= _FIRST:
                     continue
-                maps = _case(figures, case, TruthTeacher(options, scan.folder), scan, k < _FIRST)
-                if case == "noisy" and k < (1 if quick else _COMPARED):
-                    _compare(figures, TruthTeacher(options, scan.folder), scan, maps)
-            if k < _FIRST:
-                bench_edits(figures.add, scan, TruthTeacher(CASES["noisy"], scan.folder))
+                teacher = TruthTeacher(options, scan.folder)
+                maps, layer = _case(figures, case, teacher, scan, k < _FIRST)
+                if case != "noisy":
+                    continue
+                noisy = layer, teacher
+                if k < (1 if quick else _COMPARED):
+                    _compare(figures, teacher, scan, maps)
+                if k < _FIRST:
+                    bench_edits(figures.add, scan, *noisy)
         progress("tables", len(seeds), len(seeds))
-        _speed(figures, scan)
+        _speed(figures, scan, *noisy)
         bench_parts(figures.add, Path(folder), seeds[: 1 if quick else 3], progress)
     views = 40 if quick else 200
     figures.add(f"{views} views 640x480, 512-d, 200k Gaussians", "uplift", "peak_gb", peak_of_uplift(views), "GB")
     return BenchResult(figures.rows())
 
 
-def _case(figures: _Figures, case: str, teacher: TruthTeacher, scan: Scan, whole: bool) -> list[Tensor]:
+def _case(
+    figures: _Figures, case: str, teacher: TruthTeacher, scan: Scan, whole: bool
+) -> tuple[list[Tensor], FeatureLayer]:
     maps = [teacher.encode(frame) for frame in scan.frames]
     start = time.perf_counter()
     layer = uplift(scan.field, scan.views, maps, FeaturesConfig().uplift, teacher.spec)
@@ -95,7 +101,7 @@ def _case(figures: _Figures, case: str, teacher: TruthTeacher, scan: Scan, whole
         figures.add(case, "uplift", "codec_loss", _miou(scan, raw, teacher)[1] - miou_3d)
         saved = replace(scan.field, features={"truth": layer}).save(scan.folder.with_suffix(".stored.field"))
         figures.add(case, "uplift", "field_mb", sum(f.stat().st_size for f in saved.iterdir()) / 1e6, "MB")
-    return maps
+    return maps, layer
 
 
 def _ask(figures: _Figures, case: str, scan: Scan, layer: FeatureLayer, teacher: TruthTeacher) -> None:
@@ -181,17 +187,14 @@ def _mean_iou(found: np.ndarray, truth: np.ndarray, count: int) -> float:
     return float(np.mean(ious))
 
 
-def _speed(figures: _Figures, scan: Scan) -> None:
+def _speed(figures: _Figures, scan: Scan, layer: FeatureLayer, teacher: TruthTeacher) -> None:
     """Median time of a question to a field of 100,000 Gaussians."""
-    teacher = TruthTeacher(CASES["noisy"], scan.folder)
-    maps = [teacher.encode(frame) for frame in scan.frames]
     ids = torch.arange(_LARGE) % len(scan.field)
     shift = 0.001 * torch.randn(_LARGE, 3, generator=torch.Generator().manual_seed(0))
     shift[: len(scan.field)] = 0
     large: GaussianField = scan.field.select(ids)
     large = replace(large, means=large.means + shift)
-    layer = uplift(scan.field, scan.views, maps, FeaturesConfig().uplift).select(ids)
-    querier = Querier(large, layer, teacher, QueryConfig())
+    querier = Querier(large, layer.select(ids), teacher, QueryConfig())
     objects = [entry["phrase"] for entry in scan.truth["phrases"] if "part" not in entry]
     times = []
     for phrase in objects * 3:

@@ -93,9 +93,7 @@ class Querier:
         # the piece's own level draws its outline: the first threshold was the whole field's
         marked = margins >= self.config.outline * margins[piece].mean()
         piece = self._outlined(self._grown(piece, marked), marked)
-        mean = self._mean(piece)
-        score = float(self._logistic(self._margins(texts, mean[None]))[0])
-        return select(self.field, piece, phrase, score, self._objection(texts, mean, score))
+        return self._answer(phrase, texts, piece)
 
     def _part(self, phrase: str, whole: str) -> Selection:
         inside = self(whole)
@@ -118,7 +116,9 @@ class Querier:
         ranks = means @ texts.phrase - means @ of_whole.phrase
         # several pieces may be the part (two handles of scissors); they go together when they fit about as well
         chosen = [piece for piece, rank in zip(pieces, ranks, strict=True) if rank >= 0.75 * ranks.max()]
-        piece = torch.cat(chosen)
+        return self._answer(phrase, texts, torch.cat(chosen))
+
+    def _answer(self, phrase: str, texts: _Texts, piece: Tensor) -> Selection:
         mean = self._mean(piece)
         score = float(self._logistic(self._margins(texts, mean[None]))[0])
         return select(self.field, piece, phrase, score, self._objection(texts, mean, score))

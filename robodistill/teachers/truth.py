@@ -70,7 +70,6 @@ class TruthTeacher:
             BadInput: The capture has no labels for this frame.
         """
         labels, random = self._labels("parts", frame), self._random(frame.name)
-        # pixels of no part may still be of an object: all pieces of the simulator's objects are parts
         said = self._confused(random)
         height, width = (max(1, round(n / self.options.stride)) for n in labels.shape)
         features = np.zeros((height, width, self.dim), np.float32)

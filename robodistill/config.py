@@ -223,6 +223,67 @@ class PartsConfig:
 
 
 @dataclass(frozen=True)
+class InversionConfig:
+    """How the camera of a picture is found in a field."""
+
+    max_side: int = 320
+    """Pictures are reduced so that no side is longer, pixels; virtual views have no more either."""
+    views: int = 40
+    """Of the field's own, evenly taken, that are drawn to be recognised."""
+    nearer: float = 0.55
+    """Distance of the nearer copy of each, relative to its own."""
+    tilt: float = 0.35
+    """How much lower another copy stands, around the middle of what it sees, rad."""
+    view_keypoints: int = 600
+    """Landmarks taken from a virtual view at most."""
+    keypoints: int = 1000
+    """Of the picture."""
+    ratio: float = 0.9
+    """Distance of a match over that of the next place, at most."""
+    apart: float = 0.03
+    """How far off another place is, relative to the field's radius."""
+    samples: int = 1000
+    """Minimal sets of matches that are tried."""
+    pixel_error: float = 4.0
+    """Reprojection error of a match that fits, pixels of the reduced picture."""
+    hypotheses: int = 6
+    """Poses that are looked at."""
+    refined: int = 3
+    """Of them that are refined, until one is confirmed."""
+    rounds: int = 2
+    """Of drawing, matching and aligning."""
+    descents: int = 1
+    """Last steps, along the rasteriser's own pose gradient."""
+    certain: float = 0.5
+    """Confidence from which an answer counts as converged."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ShapeConfig:
+    """How the shape of what stands on the support is added to features, for teachers that know shapes."""
+
+    weight: float = 0.0
+    """Of shape where views disagree, relative to what they told; 0 leaves shape out, since on the simulator's tables
+    forty views know better (benchmarks/README.md)."""
+    reach: float = 0.6
+    """Metres around where the views look, in which the support is found."""
+    lowest: float = 0.004
+    """Metres above the support from which Gaussians stand on it."""
+    highest: float = 0.4
+    """Metres."""
+    neighbours: int = 10
+    gap: float = 0.015
+    """Metres between neighbours of one segment at most."""
+    alike: float = 0.8
+    """Cosine of what the features of neighbours in one segment tell of their kind, at least."""
+    least: int = 16
+    """Gaussians of a segment."""
+    largest: float = 0.5
+    """Metres, diagonal of a segment."""
+
+
+@dataclass(frozen=True)
 class FeaturesConfig:
     """What a field carries beside colour."""
 
@@ -235,6 +296,7 @@ class FeaturesConfig:
     uplift: UpliftConfig = field(default_factory=UpliftConfig)
     distill: DistillConfig = field(default_factory=DistillConfig)
     contrastive: ContrastiveConfig = field(default_factory=ContrastiveConfig)
+    shape: ShapeConfig = field(default_factory=ShapeConfig)
 
 
 @dataclass(frozen=True)

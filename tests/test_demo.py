@@ -26,7 +26,8 @@ def test_demo_builds_a_sharp_field(tmp_path):
     made = run_demo(tmp_path / "demo")
     assert made.build.psnr > 27 and made.build.depth_median < 0.003
     page = made.report.read_text()
-    pictures = 6 * made.build.held_out + 2 * 3 + 4 + 4  # views, queries that found something, a segmentation, edits
+    # views, queries that found something, a segmentation, edits, located pictures
+    pictures = 6 * made.build.held_out + 2 * 3 + 4 + 4 + 3 * 3
     assert page.count("data:image/png;base64,") == pictures and f"{made.build.psnr:.2f} dB" in page
     rows = dict(re.findall(r"<tr><td>([\w ]+)</td><td>([^<]*)</td>", page))
     assert all("Gaussians" in rows[phrase] for phrase in PHRASES[:3])

@@ -48,10 +48,27 @@ def test_third_example_answers(tmp_path):
     assert told[1].startswith("green slab: not found: ")
 
 
+def test_fourth_example_tells_where_and_whether(tmp_path):
+    """It finds camera and focal length, and says no to a picture of something else."""
+    import cv2
+    from scene_located import CAMERA, look, photo, textured_field
+
+    made = textured_field()
+    path = made.save(tmp_path / "a.field")
+    for name, scene in (("own", made), ("other", textured_field(5))):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), photo(scene, look(0.6, 0.3, 0.6, 0.4)).rgb[..., ::-1])
+    told = run("04_where_was_this_taken.py", path, tmp_path / "own.png")
+    x, y, z, focal = map(float, re.match(r"at \((.*), (.*), (.*)\) m, .*; focal length (.*) pixels", told).groups())
+    assert (x, y, z) == pytest.approx((0.6, 0.3, 0.6), abs=0.01) and focal == pytest.approx(CAMERA.K[0, 0], rel=0.01)
+    told = run("04_where_was_this_taken.py", path, tmp_path / "other.png", CAMERA.K[0, 0])
+    assert told.startswith("not a picture of this field: ")
+
+
 def test_every_example_is_tested():
     """A new example needs a test here."""
     names = {p.name for p in (ROOT / "examples").glob("*.py")}
-    assert names == {"01_build_field.py", "02_refine_camera.py", "03_ask_a_field.py"}
+    told = Path(__file__).read_text()
+    assert names and all(name in told for name in names)
 
 
 def test_readme_names_exist():

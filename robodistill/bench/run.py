@@ -7,7 +7,13 @@ from robodistill.bench.rows import BenchResult
 from robodistill.errors import BadInput
 from robodistill.progress import Progress
 
-BENCHES = {"raster": "bench_raster", "field": "bench_field", "language": "bench_language"}
+BENCHES = {
+    "raster": "bench_raster",
+    "field": "bench_field",
+    "language": "bench_language",
+    "teacher": "bench_teacher",
+    "inversion": "bench_inversion",
+}
 
 
 def run_bench(name: str, seeds: Iterable[int], quick: bool, progress: Progress) -> BenchResult:

@@ -26,6 +26,7 @@ VERBS = {
     "prompt": ("prompt", "Prompt", "select by a click or a box on a view"),
     "parts": ("parts", "Parts", "group a field into parts at several scales"),
     "edit": ("edit", "Edit", "delete, extract, recolour or move what a phrase names"),
+    "locate": ("locate", "Locate", "where in a field was a picture taken, without a guess?"),
     "bench": ("bench", "Bench", "measure against ground truth and against other methods"),
     "demo": ("demo", "Demo", "the whole chain on the sample that ships with the package"),
     "doctor": ("doctor", "Doctor", "what is installed, what each missing part would add"),

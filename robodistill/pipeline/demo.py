@@ -14,6 +14,7 @@ from robodistill.field.losses import psnr
 from robodistill.field.render import render
 from robodistill.pipeline.build import BuildResult, build_field, is_held_out, read_frames
 from robodistill.pipeline.demo_language import TEACHER, edit_section, query_section, segment_section
+from robodistill.pipeline.locate import locate_section
 from robodistill.progress import Progress, silent
 from robodistill.report.page import Section, write_page
 from robodistill.report.pictures import depth_picture, error_picture, normal_picture, rgb_picture
@@ -60,6 +61,7 @@ def run_demo(out: Path, *, overwrite: bool = False, progress: Progress = silent)
     held_out = [f for i, f in enumerate(frames) if is_held_out(i, config.hold_out)]
     field = GaussianField.load(built.path)
     sections = [_summary(built, len(frames)), _views(field, held_out), *_words(field, held_out, progress)]
+    sections.append(locate_section(field, held_out[:3], progress))
     report = write_page(out / REPORT, "robodistill demo", sections)
     return DemoResult(report, built.path, built)
 

@@ -1,0 +1,1 @@
+"""Where in a field was this picture taken?"""

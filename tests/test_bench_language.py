@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from robodistill.bench.language import _case, _Figures, _mean_iou
+from robodistill.bench.figures import Figures, mean_iou
+from robodistill.bench.language import _case
 from robodistill.bench.memory import peak_of_uplift
 from robodistill.bench.run import BENCHES
 from robodistill.bench.scans import Scan
@@ -40,7 +41,7 @@ def test_it_is_registered():
 
 def test_a_case_has_its_figures(scan):
     """Exact features: things are found, absent ones refused, and the field is better than a single view."""
-    figures = _Figures()
+    figures = Figures()
     _case(figures, "clean", TruthTeacher("stride=8", scan.folder), scan, whole=False)
     found = {(row.method, row.metric): row.value for row in figures.rows()}
     assert found["uplift", "right_object"] > 0.9 and found["uplift", "iou_3d"] > 0.7
@@ -50,7 +51,7 @@ def test_a_case_has_its_figures(scan):
 
 def test_features_of_another_scene_are_no_good(scan):
     """A control that must fail: with labels shuffled over the objects, phrases find the wrong things."""
-    figures = _Figures()
+    figures = Figures()
 
     class Wrong(TruthTeacher):
         def encode(self, frame):
@@ -61,11 +62,11 @@ def test_features_of_another_scene_are_no_good(scan):
     assert found["uplift", "right_object"] < 0.6 and found["uplift", "miou_2d"] < 0.4
 
 
-def test_mean_iou_counts_present_labels_only():
+def testmean_iou_counts_present_labels_only():
     """Half right of one label, all of another; a third is not there and does not count."""
     truth = np.array([0, 0, 1, 1])
-    assert _mean_iou(np.array([0, 0, 1, 2]), truth, 4) == pytest.approx((1 + 0.5) / 2)
-    assert _mean_iou(truth, truth, 2) == 1
+    assert mean_iou(np.array([0, 0, 1, 2]), truth, 4) == pytest.approx((1 + 0.5) / 2)
+    assert mean_iou(truth, truth, 2) == 1
 
 
 def test_memory_is_measured_in_its_own_process():

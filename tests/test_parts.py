@@ -252,6 +252,9 @@ class Words:
         directions = torch.linalg.qr(torch.randn(16, 16, generator=torch.Generator().manual_seed(0)))[0]
         return directions[[("first", "second", "third").index(p) for p in phrases]]
 
+    def contrasts(self, phrase, inside=None):
+        return self.encode_text(self.calibration.negatives)
+
 
 def test_parts_get_the_word_they_look_like():
     """Each part is named by its own direction, surely; label 0 is not named."""
@@ -260,7 +263,7 @@ def test_parts_get_the_word_they_look_like():
     labels[:5] = 0
     named = name_parts(field, labels, layer_of(truth, 0.5), Words(), ["second", "first"])
     assert {label: word for label, (word, _) in named.items()} == {1: "first", 2: "second"}
-    # cosines 1, 0, 0 at scale 10: all but e^-10 of the softmax
+    # cosines 1 and 0 at scale 10: all but e^-10
     assert all(score > 0.99 for _, score in named.values())
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from robodistill.bench.growth import bench_growth
 from robodistill.bench.rows import BenchResult, Row
 from robodistill.capture.open import open_capture
-from robodistill.config import BuildConfig
+from robodistill.config import BuildConfig, FeaturesConfig
 from robodistill.field.gaussians import GaussianField
 from robodistill.pipeline.build import build_field, is_held_out, measure, read_frames
 from robodistill.progress import Progress, silent
@@ -30,7 +30,7 @@ def bench_field(seeds: Iterable[int], quick: bool = False, progress: Progress = 
     """Rows `psnr_db`, `depth_median_mm`, `build_s` for `clean`, `sensor`, `redkitchen`; and of growth."""
     seeds = list(seeds)[: 2 if quick else None]
     rows: list[Row] = []
-    config = replace(BuildConfig(), hold_out=EVERY)
+    config = replace(BuildConfig(), hold_out=EVERY, features=FeaturesConfig(way="none"))
     with tempfile.TemporaryDirectory() as folder:
         for noise in ("none", "sensor"):
             values = []
@@ -76,7 +76,7 @@ def _rows(case: str, values: np.ndarray) -> list[Row]:
 
 
 def _kitchen(path: Path, progress: Progress) -> list[Row]:
-    config = replace(BuildConfig(), hold_out=8, max_side=320)
+    config = replace(BuildConfig(), hold_out=8, max_side=320, features=FeaturesConfig(way="none"))
     with tempfile.TemporaryDirectory() as folder:
         made = build_field(path, Path(folder) / "kitchen.field", config, progress=progress)
     rows = [Row("redkitchen", "ours", "psnr_db", made.psnr, "dB", made.held_out)]

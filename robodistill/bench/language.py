@@ -8,8 +8,7 @@ theirs. Labels of Gaussians, for 3D figures, are what most of their pixels have 
 
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +18,13 @@ import torch
 from torch import Tensor
 
 from robodistill.bench.edits import bench_edits
+from robodistill.bench.figures import Figures, mean_iou
 from robodistill.bench.memory import peak_of_uplift
 from robodistill.bench.parts import bench_parts
-from robodistill.bench.rows import BenchResult, Row
+from robodistill.bench.rows import BenchResult
 from robodistill.bench.scans import Scan, make_scan
 from robodistill.config import FeaturesConfig, QueryConfig
+from robodistill.errors import BadInput
 from robodistill.features.contrastive import contrastive
 from robodistill.features.distill import distill
 from robodistill.features.uplift import uplift
@@ -32,6 +33,7 @@ from robodistill.field.gaussians import GaussianField
 from robodistill.language.query import Querier
 from robodistill.language.segment import label_gaussians, segment
 from robodistill.progress import Progress, silent
+from robodistill.teachers.builtin.teacher import Builtin
 from robodistill.teachers.superpixels import Superpixels
 from robodistill.teachers.truth import TruthTeacher
 
@@ -42,23 +44,10 @@ _STEPS = 10  # of training at the teacher's own dimension, from which the time o
 _LARGE = 100_000  # Gaussians of the field that is asked for time
 
 
-class _Figures:
-    """Values by case, method and metric, whose means become rows."""
-
-    def __init__(self) -> None:
-        self.values: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
-
-    def add(self, case: str, method: str, metric: str, values: float | Sequence[float], unit: str = "") -> None:
-        self.values[case, method, metric, unit].extend(np.atleast_1d(values).tolist())
-
-    def rows(self) -> list[Row]:
-        return [Row(c, how, m, float(np.mean(v)), u, len(v)) for (c, how, m, u), v in self.values.items() if v]
-
-
 def bench_language(seeds: Iterable[int], quick: bool = False, progress: Progress = silent) -> BenchResult:
     """All rows; `quick` has two scenes and one of each thing with parts."""
     seeds = list(seeds)[: 2 if quick else None]
-    figures = _Figures()
+    figures = Figures()
     with tempfile.TemporaryDirectory() as folder:
         for k, seed in enumerate(seeds):
             progress("tables", k, len(seeds), f"seed {seed}")
@@ -75,6 +64,8 @@ def bench_language(seeds: Iterable[int], quick: bool = False, progress: Progress
                     _compare(figures, teacher, scan, maps)
                 if k < _FIRST:
                     bench_edits(figures.add, scan, *noisy)
+            if k < _FIRST:
+                _case(figures, "builtin", Builtin(), scan, False)
         progress("tables", len(seeds), len(seeds))
         _speed(figures, scan, *noisy)
         bench_parts(figures.add, Path(folder), seeds[: 1 if quick else 3], progress)
@@ -84,7 +75,7 @@ def bench_language(seeds: Iterable[int], quick: bool = False, progress: Progress
 
 
 def _case(
-    figures: _Figures, case: str, teacher: TruthTeacher, scan: Scan, whole: bool
+    figures: Figures, case: str, teacher: TruthTeacher | Builtin, scan: Scan, whole: bool
 ) -> tuple[list[Tensor], FeatureLayer]:
     maps = [teacher.encode(frame) for frame in scan.frames]
     start = time.perf_counter()
@@ -104,15 +95,20 @@ def _case(
     return maps, layer
 
 
-def _ask(figures: _Figures, case: str, scan: Scan, layer: FeatureLayer, teacher: TruthTeacher) -> None:
-    """Phrases that name one thing, and phrases that name nothing."""
+def _ask(figures: Figures, case: str, scan: Scan, layer: FeatureLayer, teacher: TruthTeacher | Builtin) -> None:
+    """Phrases that name one thing, and phrases that name nothing; what the teacher cannot read is counted apart."""
     querier = Querier(scan.field, layer, teacher, QueryConfig())
     for entry in scan.truth["phrases"]:
         part = entry.get("part")
         wanted = scan.parts == part if part else scan.objects == entry["object"]
         if wanted.sum() < querier.config.least:
             continue  # too small for the field to hold
-        found = querier(entry["phrase"])
+        try:
+            found = querier(entry["phrase"])
+        except BadInput:
+            figures.add(case, "uplift", "not_read", 1.0)
+            continue
+        figures.add(case, "uplift", "not_read", 0.0)
         chosen = found.mask(len(scan.field)).numpy() if found.found else np.zeros(len(scan.field), bool)
         iou = (chosen & wanted).sum() / (chosen | wanted).sum()
         right = chosen.any() and np.bincount(scan.objects[chosen]).argmax() == entry["object"]
@@ -123,7 +119,7 @@ def _ask(figures: _Figures, case: str, scan: Scan, layer: FeatureLayer, teacher:
     figures.add(case, "uplift", "absent_refused", refused)
 
 
-def _compare(figures: _Figures, teacher: TruthTeacher, scan: Scan, maps: list[Tensor]) -> None:
+def _compare(figures: Figures, teacher: TruthTeacher, scan: Scan, maps: list[Tensor]) -> None:
     """The ways on the same maps, one after the other in one run."""
     config, times = FeaturesConfig(), {}
 
@@ -164,7 +160,7 @@ def _miou(scan: Scan, layer: FeatureLayer, teacher: TruthTeacher) -> tuple[float
     labels = label_gaussians(layer, teacher, names)
     shown = [segment(scan.field, labels, names, frame.camera, frame.T_world_camera).labels for frame in scan.kept_out]
     masks = [scan.mask("masks", frame.name) for frame in scan.kept_out]
-    return _mean_iou(np.stack(shown), np.stack(masks), len(names)), _mean_iou(labels.numpy(), scan.objects, len(names))
+    return mean_iou(np.stack(shown), np.stack(masks), len(names)), mean_iou(labels.numpy(), scan.objects, len(names))
 
 
 def _single_view(teacher: TruthTeacher, scan: Scan, maps: list[Tensor]) -> float:
@@ -175,19 +171,10 @@ def _single_view(teacher: TruthTeacher, scan: Scan, maps: list[Tensor]) -> float
         best = (torch.nn.functional.normalize(seen, dim=-1) @ directions.mT).argmax(-1).numpy().astype(np.uint8)
         found.append(cv2.resize(best, frame.rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST))
         masks.append(scan.mask("masks", frame.name))
-    return _mean_iou(np.stack(found), np.stack(masks), len(names))
+    return mean_iou(np.stack(found), np.stack(masks), len(names))
 
 
-def _mean_iou(found: np.ndarray, truth: np.ndarray, count: int) -> float:
-    ious = []
-    for k in range(count):
-        union = ((found == k) | (truth == k)).sum()
-        if (truth == k).any():
-            ious.append(((found == k) & (truth == k)).sum() / union)
-    return float(np.mean(ious))
-
-
-def _speed(figures: _Figures, scan: Scan, layer: FeatureLayer, teacher: TruthTeacher) -> None:
+def _speed(figures: Figures, scan: Scan, layer: FeatureLayer, teacher: TruthTeacher) -> None:
     """Median time of a question to a field of 100,000 Gaussians."""
     ids = torch.arange(_LARGE) % len(scan.field)
     shift = 0.001 * torch.randn(_LARGE, 3, generator=torch.Generator().manual_seed(0))

@@ -1,10 +1,10 @@
 """Where in a field is what a phrase names? Or is it not there at all?
 
-The score of a Gaussian is the cosine between its feature and the phrase, less the best cosine of words that fit
-anything (Kerr et al., "LERF", ICCV 2023). What differs here: the answer is a connected piece of the field; it is judged
-by the mean feature of that piece, in which the noise of single Gaussians is gone; it must fit the phrase better than
-the same phrase in any other colour; and "X of the Y" is looked for inside Y only, as what is more X of the Y than Y
-(compare Rashid et al., "LERF-TOGO", CoRL 2023).
+The score of a Gaussian is how well its feature fits the phrase, less how well the best of the teacher's contrasts does,
+such as words that fit anything (Kerr et al., "LERF", ICCV 2023). What differs here: the answer is a connected
+piece of the field; it is judged by the mean feature of that piece, in which the noise of single Gaussians is gone; it
+must fit the phrase better than the same phrase in any other colour; and "X of the Y" is looked for inside Y only, as
+what is more X of the Y than Y (compare Rashid et al., "LERF-TOGO", CoRL 2023).
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class _Texts:
     """Directions of a phrase and of what it is compared with."""
 
     phrase: Tensor  # (D,)
-    negatives: Tensor  # (k, D)
+    contrasts: Tensor  # (k, D)
     colors: Tensor  # (c, D) the phrase in other colours
     plain: "_Texts | None"  # the phrase without its colour
 
@@ -64,7 +64,7 @@ class Querier:
             self._basis = None
             codes = layer.features()
         self._codes = torch.nn.functional.normalize(codes, dim=-1)
-        self._known: dict[str, Tensor] = {}
+        self._known: dict[tuple[str, str | None], _Texts] = {}
 
     def __call__(self, phrase: str) -> Selection:
         """Answer.
@@ -85,13 +85,20 @@ class Querier:
         texts = self._texts(phrase)
         margins = self._margins(texts, self._codes)
         peak = _upper(margins, self.config.peak)
-        pieces = self._pieces(margins >= self.config.share * peak, self.config.least)
+        pieces = self._pieces(margins >= self._between(peak, self.config.share), self.config.least)
         if not pieces:
             return select(self.field, torch.empty(0, dtype=torch.int64), phrase, 0.0, "nothing in the field fits it")
         ranks = self._margins(texts, torch.stack([self._mean(piece) for piece in pieces]))
         piece = self._joined(pieces, ranks)
         # the piece's own level draws its outline: the first threshold was the whole field's
-        marked = margins >= self.config.outline * margins[piece].mean()
+        marked = margins >= self._between(float(margins[piece].mean()), self.config.outline)
+        floor = self._text.calibration.floor
+        # with other answers as contrasts, a difference below the floor speaks for one of them
+        if texts.plain is not None and floor < 0:
+            # a red jar's yellow lid is of the jar: what is of the kind belongs to it unless its colour says no
+            kinds = self._margins(texts.plain, self._codes)
+            of_kind = kinds >= self._between(float(kinds[piece].mean()), self.config.outline)
+            marked |= of_kind & (margins >= floor)
         piece = self._outlined(self._grown(piece, marked), marked)
         return self._answer(phrase, texts, piece)
 
@@ -100,9 +107,8 @@ class Querier:
         if not inside.found:
             reason = f"{whole!r} was not found: {inside.reason}"
             return select(self.field, inside.gaussians[:0], phrase, inside.score, reason)
-        texts, of_whole = self._texts(phrase), self._texts(whole)
-        codes = self._codes[inside.gaussians]
-        gain = codes @ texts.phrase - codes @ of_whole.phrase
+        texts, of_whole = self._texts(phrase, whole), self._texts(whole)
+        gain = self._gain(texts, of_whole, self._codes[inside.gaussians])
         peak = _upper(gain, 0.02 * len(gain))
         if peak <= 0:
             reason = f"nothing of {whole!r} is more like it than the rest"
@@ -113,7 +119,7 @@ class Querier:
         if not pieces:
             return select(self.field, inside.gaussians[:0], phrase, 0.0, f"no connected piece of {whole!r} fits it")
         means = torch.stack([self._mean(piece) for piece in pieces])
-        ranks = means @ texts.phrase - means @ of_whole.phrase
+        ranks = self._gain(texts, of_whole, means)
         # several pieces may be the part (two handles of scissors); they go together when they fit about as well
         chosen = [piece for piece, rank in zip(pieces, ranks, strict=True) if rank >= 0.75 * ranks.max()]
         return self._answer(phrase, texts, torch.cat(chosen))
@@ -133,26 +139,34 @@ class Querier:
             return "the best candidate fits the same words in another colour better"
         return ""
 
-    def _texts(self, phrase: str) -> _Texts:
-        colors = other_colors(phrase)
-        wanted = [phrase, *self._text.calibration.negatives, *colors]
-        new = [words for words in wanted if words not in self._known]
-        if new:
-            directions = torch.nn.functional.normalize(self._text.encode_text(new).to(self._codes), dim=-1)
-            projected = directions if self._basis is None else directions @ self._basis
-            self._known |= dict(zip(new, projected, strict=True))
-        rows = torch.stack([self._known[words] for words in wanted])
-        negatives = 1 + len(self._text.calibration.negatives)
-        plain = without_color(phrase)
-        return _Texts(rows[0], rows[1:negatives], rows[negatives:], plain and self._texts(plain))
+    def _texts(self, phrase: str, inside: str | None = None) -> _Texts:
+        if (phrase, inside) not in self._known:
+            colors, plain = other_colors(phrase), without_color(phrase)
+            rows = self._projected(self._text.encode_text([phrase, *colors]))
+            contrasts = self._projected(self._text.contrasts(phrase, inside))
+            self._known[phrase, inside] = _Texts(rows[0], contrasts, rows[1:], plain and self._texts(plain, inside))
+        return self._known[phrase, inside]
+
+    def _projected(self, directions: Tensor) -> Tensor:
+        directions = directions.to(self._codes)
+        return directions if self._basis is None else directions @ self._basis
 
     def _margins(self, texts: _Texts, codes: Tensor) -> Tensor:
-        cosines = codes @ torch.cat([texts.phrase[None], texts.negatives]).mT
-        return cosines[:, 0] - cosines[:, 1:].amax(1) if len(texts.negatives) else cosines[:, 0]
+        fits = codes @ torch.cat([texts.phrase[None], texts.contrasts]).mT
+        return fits[:, 0] - fits[:, 1:].amax(1) if len(texts.contrasts) else fits[:, 0]
+
+    def _gain(self, texts: _Texts, of_whole: _Texts, codes: Tensor) -> Tensor:
+        """(n,) how much more like a part than like the whole and than like its other parts codes are."""
+        return torch.minimum(codes @ texts.phrase - codes @ of_whole.phrase, self._margins(texts, codes))
 
     def _logistic(self, margins: Tensor) -> Tensor:
         calibration = self._text.calibration
         return torch.sigmoid(calibration.scale * (margins - calibration.offset))
+
+    def _between(self, level: float, share: float) -> float:
+        """A threshold this share of the way up to a level, from where unrelated things are."""
+        floor = self._text.calibration.floor
+        return floor + share * (level - floor)
 
     def _mean(self, piece: Tensor) -> Tensor:
         return torch.nn.functional.normalize(self._codes[piece].mean(0), dim=0)

@@ -17,7 +17,7 @@ from robodistill.field.features import FeatureLayer
 from robodistill.field.gaussians import GaussianField
 from robodistill.field.render import render
 from robodistill.geometry.camera import Camera
-from robodistill.teachers.teacher import TextTeacher
+from robodistill.teachers.teacher import GroupingText, TextTeacher
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +39,12 @@ def label_gaussians(layer: FeatureLayer, text: TextTeacher, names: Sequence[str]
     """
     if not names or len(set(names)) < len(names):
         raise BadInput(f"labels {list(names)}: at least one is needed, each once")
-    cosines = layer.similarity(text.encode_text(list(names)))
+    # a word for many is as near as the nearest of them: their mean would be near to none
+    members = [text.members(name) if isinstance(text, GroupingText) else [name] for name in names]
+    owners = torch.tensor([k for k, phrases in enumerate(members) for _ in phrases])
+    cosines = layer.similarity(text.encode_text([phrase for phrases in members for phrase in phrases]))
     seen = (layer.codes != 0).any(-1)
-    return torch.where(seen, cosines.argmax(-1), -1)
+    return torch.where(seen, owners.to(cosines.device)[cosines.argmax(-1)], -1)
 
 
 @torch.no_grad()

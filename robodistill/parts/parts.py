@@ -3,7 +3,8 @@
 Gaussians are nodes of their neighbour graph; they are merged into ever larger regions by what a teacher saw of them,
 by colour, by where the surface is hollow or stepped, and by the masks of a proposer where there are any. After the idea
 of hierarchical grouping in Kim et al., "GARField", CVPR 2024, and Kerr et al., "RSRD", CoRL 2024; differs in that
-nothing is trained for it and the scales are nested.
+nothing is trained for it and the scales are nested. Features, where there are any, lead: a scale is how many Gaussians
+must differ by how much to stay apart, so that rims whose features are mixed, which are few, fall to either side.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,12 +28,14 @@ from robodistill.teachers.teacher import TextTeacher
 Masks = Iterable[tuple[Camera, np.ndarray, np.ndarray]]
 """Camera, T_world_camera (4, 4) and label maps (L, H, W) of each view."""
 
-_TOLERANCE = 8.0  # at the finest scale, in units of noise
+_TOLERANCE = 8.0  # at the finest scale by colour and shape, in units of noise
+_COUNT = 3.0  # at the finest scale by features: Gaussians, times their squared difference
 _GROWTH = 1.6  # of the tolerance from one scale to the next
-_NOISY = 0.2  # noise of unit features from which they are smoothed once more; the ways into the field do that, too
 _REACH = 3.0  # a link is at most so many times as long as those around it
 _COLOR_NOISE = 2.0  # least noise of colours, Lab
-_FEATURE_NOISE = 0.02  # least noise of unit features
+_COLOR = 50.0  # difference of colour that is that of two kinds, Lab
+_SHADE = 0.25  # weight of lightness beside features: one thing has lit and shaded sides
+_BESIDE = 1 / 160  # weight of folds and masks beside features, where one link may veto nothing
 
 
 def find_parts(
@@ -66,11 +69,12 @@ def find_parts(
     field, layer = field.select(solid), None if layer is None else layer.select(solid)
     graph = _gaussian_graph(field, config, layer)
     # what noise alone makes two Gaussians differ by
-    unit = config.color_weight**2 + (0 if layer is None else config.feature_weight**2)
-    tolerances = [_TOLERANCE * unit * _GROWTH**k for k in range(config.scales)]
+    finest = _TOLERANCE * config.color_weight**2 if layer is None else _COUNT * config.feature_weight**2
+    tolerances = [finest * _GROWTH**k for k in range(config.scales)]
     if masks is not None:
         apart = 1 - mask_agreement(field, graph.pairs, masks)
-        graph = replace(graph, barriers=graph.barriers + config.mask_weight * apart * graph.lengths)
+        weight = config.mask_weight if layer is None else _BESIDE * config.mask_weight
+        graph = replace(graph, barriers=graph.barriers + weight * apart * graph.lengths)
     levels = merge_levels(graph, tolerances, twins=True)
     labels[solid] = torch.from_numpy(np.stack([_numbered(level, config.least) for level in levels], 1)).to(labels)
     return labels
@@ -89,7 +93,7 @@ def name_parts(
         words: Such as "handle of the drawer".
 
     Returns:
-        By label, the word and its share, in [0, 1], of a softmax over all words and the teacher's negatives.
+        By label, the word and its score, in [0, 1]: one half is as sure as a query must be.
 
     Raises:
         BadInput: No word, or the text is of another dimension than the features.
@@ -103,7 +107,7 @@ def name_parts(
             "give the text encoder of the same teacher"
         )
     found = [int(label) for label in labels.unique() if label > 0]
-    directions = text.encode_text([*words, *text.calibration.negatives])
+    directions, contrasts = text.encode_text(words), [text.contrasts(word) for word in words]
     area = field.scales.sort(-1).values[:, 1:].prod(-1) * field.opacities
     named = {}
     for label in found:
@@ -111,24 +115,27 @@ def name_parts(
         weights = (area[members] / area[members].sum()).to(layer.codes.device)
         features = torch.nn.functional.normalize(layer.decoder(layer.codes[members].float()), dim=-1)
         feature = torch.nn.functional.normalize(weights @ features, dim=-1)
-        shares = (text.calibration.scale * (directions.to(feature) @ feature)).softmax(-1)[: len(words)]
-        named[label] = (words[int(shares.argmax())], float(shares.max()))
+        fits = directions.to(feature) @ feature
+        best = int(fits.argmax())
+        margin = float(fits[best] - (contrasts[best].to(feature) @ feature).max())
+        named[label] = (words[best], text.calibration.score(margin))
     return named
 
 
 def _gaussian_graph(field: GaussianField, config: PartsConfig, layer: FeatureLayer | None) -> RegionGraph:
     """Each Gaussian a region, linked to those next to it."""
     graph = neighbour_graph(field.means, config.neighbours)
-    colors = smoothed(lab_colors(field), graph)
-    vectors = [config.color_weight * colors / noise(colors, graph, _COLOR_NOISE)]
-    if layer is not None:
-        features = feature_vectors(layer)
-        if noise(features, graph, 0) > _NOISY:
-            features = smoothed(features, graph)
-        vectors.append(config.feature_weight * features / noise(features, graph, _FEATURE_NOISE))
     links, folds = _links(field, graph)
-    borders = unite(links, np.ones(len(links)), config.fold_weight * folds, len(field))
-    return RegionGraph(np.ones(len(field), np.float32), np.hstack(vectors).astype(np.float32), *borders)
+    if layer is None:
+        colors = smoothed(lab_colors(field), graph)
+        vectors = config.color_weight * colors / noise(colors, graph, _COLOR_NOISE)
+        weight = config.fold_weight
+    else:
+        colors = lab_colors(field) * np.array([_SHADE, 1, 1], np.float32) / _COLOR
+        vectors = np.hstack([config.feature_weight * feature_vectors(layer), config.color_weight * colors])
+        weight = _BESIDE * config.fold_weight
+    borders = unite(links, np.ones(len(links)), weight * folds, len(field))
+    return RegionGraph(np.ones(len(field), np.float32), vectors.astype(np.float32), *borders, layer is None)
 
 
 def _links(field: GaussianField, graph: Graph) -> tuple[np.ndarray, np.ndarray]:

@@ -15,12 +15,13 @@ from robodistill.config import FeaturesConfig
 from robodistill.errors import BadInput
 from robodistill.features.contrastive import contrastive
 from robodistill.features.distill import distill
+from robodistill.features.shape import add_shape
 from robodistill.features.uplift import uplift
 from robodistill.field.features import FeatureLayer
 from robodistill.field.gaussians import FieldView, GaussianField
 from robodistill.progress import Progress, silent
 from robodistill.teachers.registry import load_image_teacher, load_mask_proposer, resolve_auto
-from robodistill.teachers.teacher import ImageTeacher
+from robodistill.teachers.teacher import ImageTeacher, ShapeTeacher
 
 log = logging.getLogger(__name__)
 WAYS = ("uplift", "distill", "contrastive")
@@ -73,12 +74,6 @@ def resolve_teachers(teacher: str) -> list[str]:
     if specs != ["auto"]:
         return specs
     found = resolve_auto()
-    if found is None:
-        log.warning(
-            "no teacher is installed, so the field will carry colour only; name one with --teacher "
-            "(robodistill doctor tells which there are)"
-        )
-        return []
     log.warning("features by %s", found)
     return [found]
 
@@ -116,7 +111,10 @@ def add_features(
         teacher = load_image_teacher(spec, capture)
         folder = None if cache is None else cache / "".join(c if c.isalnum() else "_" for c in spec)
         maps = TeacherMaps(teacher, frames, folder, progress)
-        layers[spec.partition(":")[0]] = _layer(field, frames, views, maps, capture, spec, config, progress)
+        layer = _layer(field, frames, views, maps, capture, spec, config, progress)
+        if isinstance(teacher, ShapeTeacher):
+            layer = add_shape(field, layer, teacher, config.shape)
+        layers[spec.partition(":")[0]] = layer
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
     return replace(field, features=layers)

@@ -63,7 +63,7 @@ def settle(
     reasons: dict[str, int] = {}
     for attempt in range(_ATTEMPTS):
         mujoco.mj_resetData(model, data)
-        reason = _place(model, data, items, rng, min(1 + 0.05 * attempt, _WIDEST)) or _rest(model, data)
+        reason = scatter(model, data, items, rng, min(1 + 0.05 * attempt, _WIDEST)) or _rest(model, data)
         reason = reason or _fault(model, data, items, table)
         if reason is None and accept is not None and not accept(data):
             reason = "hidden"
@@ -77,7 +77,9 @@ def settle(
     )
 
 
-def _place(model: object, data: object, items: Sequence[Item], rng: np.random.Generator, stretch: float) -> str | None:
+def scatter(
+    model: object, data: object, items: Sequence[Item], rng: np.random.Generator, stretch: float = 1.0
+) -> str | None:
     """Put all items down at random, just above the table and clear of each other."""
     mujoco = load_mujoco()
     order = sorted(range(len(items)), key=lambda k: -np.prod(np.sort(items[k].spec.size)[1:]))
@@ -86,7 +88,7 @@ def _place(model: object, data: object, items: Sequence[Item], rng: np.random.Ge
     placed: list[Item] = []
     for item in (items[k] for k in order):
         for trial in range(80):
-            R = Rotation.from_euler("z", rng.uniform(0, 2 * np.pi)) * _rest_rotation(item.spec, rng)
+            R = Rotation.from_euler("z", rng.uniform(0, 2 * np.pi)) * rest_rotation(item.spec, rng)
             low = min(R.apply(p)[:, 2].min() for piece in item.spec.pieces if piece.touches for p in piece.solid.hulls)
             xy = rng.uniform(-1, 1, 2) * _REACH * np.array(stretch)
             z = 0.002 - low
@@ -110,7 +112,7 @@ def _place(model: object, data: object, items: Sequence[Item], rng: np.random.Ge
     return None
 
 
-def _rest_rotation(spec: ObjectSpec, rng: np.random.Generator) -> Rotation:
+def rest_rotation(spec: ObjectSpec, rng: np.random.Generator) -> Rotation:
     rest = str(rng.choice(spec.rests))
     if rest == "up":
         return Rotation.identity()

@@ -29,7 +29,12 @@ class Entry:
 
 HERE = "robodistill.teachers"
 TEACHERS: dict[str, Entry] = {
-    "builtin": Entry(f"{HERE}.builtin", "Builtin", "small encoder that ships with the package", ("image", "text")),
+    "builtin": Entry(
+        f"{HERE}.builtin.teacher",
+        "Builtin",
+        "small encoder that ships with the package: simulated things, closed vocabulary",
+        ("image", "text"),
+    ),
     "clip": Entry(
         f"{HERE}.clip",
         "Clip",

@@ -9,6 +9,7 @@ clearly better. Both end in CLIP's own layer norm and projection.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -82,6 +83,14 @@ class Clip(Pretrained):
             return self.model.get_text_features(**tokens).pooler_output
 
         return texts.embed_phrases(phrases, encode, self.dim)
+
+    def contrasts(self, phrase: str, inside: str | None = None) -> Tensor:
+        """(k, D) words that fit anything, the same for every phrase."""
+        return self._canonical
+
+    @cached_property
+    def _canonical(self) -> Tensor:
+        return self.encode_text(self.calibration.negatives)
 
     def _before_last_block(self, pixels: Tensor) -> Tensor:
         """(1, 1 + patches, hidden), class token first."""

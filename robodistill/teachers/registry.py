@@ -19,8 +19,8 @@ _SAYS = {
     "phrases": "segments by phrases",
     "prompts": "decodes prompts",
 }
-_AUTO = ("builtin", "clip", "siglip")
-"""Best first: what `auto` may stand for."""
+_AUTO = ("clip", "siglip")
+"""Best first: what `auto` stands for where its weights are cached; `builtin` where none are."""
 
 
 def load_image_teacher(spec: str, capture: Path | None = None, device: str | torch.device = "cpu") -> ImageTeacher:
@@ -67,16 +67,13 @@ def load_prompt_decoder(spec: str, device: str | torch.device = "cpu") -> Prompt
     return _make(spec, "prompts", None, device)
 
 
-def resolve_auto() -> str | None:
-    """The best teacher of images and text that is here now: `builtin`, else one whose default weights are cached."""
+def resolve_auto() -> str:
+    """The best teacher of images and text that is here now: one whose default weights are cached, else `builtin`."""
     for name in _AUTO:
-        entry = TEACHERS[name]
-        if entry.model:
-            if importlib.util.find_spec("transformers") and hub.cached_model(entry.model):
-                return f"{name}:{entry.model}"
-        elif importlib.util.find_spec(entry.module):
-            return name
-    return None
+        model = TEACHERS[name].model
+        if importlib.util.find_spec("transformers") and hub.cached_model(model):
+            return f"{name}:{model}"
+    return "builtin"
 
 
 def _make(spec: str, ability: str, capture: Path | None, device: str | torch.device) -> Any:
@@ -93,10 +90,4 @@ def _make(spec: str, ability: str, capture: Path | None, device: str | torch.dev
 
 
 def _resolved(spec: str) -> str:
-    if spec != "auto":
-        return spec
-    found = resolve_auto()
-    if found is None:
-        ways = " or ".join(f"`hf download {TEACHERS[name].model}`" for name in _AUTO if TEACHERS[name].model)
-        raise MissingPart(f"auto finds no teacher: no weights are cached; get some once by {ways}, or name a folder")
-    return found
+    return resolve_auto() if spec == "auto" else spec

@@ -7,6 +7,7 @@ MaskCLIP's thought for that head, and for an image of one patch it is exactly th
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -76,6 +77,14 @@ class Siglip(Pretrained):
             return self.model.get_text_features(input_ids=tokens["input_ids"]).pooler_output
 
         return texts.embed_phrases(phrases, encode, self.dim)
+
+    def contrasts(self, phrase: str, inside: str | None = None) -> Tensor:
+        """(k, D) words that fit anything, the same for every phrase."""
+        return self._canonical
+
+    @cached_property
+    def _canonical(self) -> Tensor:
+        return self.encode_text(self.calibration.negatives)
 
     def _pool_each(self, tokens: Tensor) -> Tensor:
         """What the pooling head answers to each token alone."""

@@ -4,6 +4,7 @@ A feature map is a tensor (h, w, D) whose cells cover the image evenly: cell (i,
 j W / w to (j + 1) W / w pixels across and i H / h to (i + 1) H / h down, whatever the sizes.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -21,13 +22,20 @@ CANONICAL = ("object", "things", "stuff", "texture")
 class Calibration:
     """How cosines between a teacher's features and its text become a score in [0, 1] of which one half means "yes".
 
-    The score is the logistic of `scale` x (cosine of the phrase - best cosine of the negatives - `offset`). With an
-    offset of 0 it is LERF's relevancy, the least of the pairwise softmaxes.
+    The score is the logistic of `scale` x (product with the phrase - best product with its contrasts - `offset`). With
+    an offset of 0 it is LERF's relevancy, the least of the pairwise softmaxes.
     """
 
     scale: float = 10.0
     offset: float = 0.0
+    floor: float = 0.0
+    """What the difference is, at most, on things that the phrase has nothing to do with."""
     negatives: tuple[str, ...] = CANONICAL
+    """Phrases that every phrase is compared with."""
+
+    def score(self, margin: float) -> float:
+        """In [0, 1], of the difference between the fit of a phrase and that of its best contrast."""
+        return 1 / (1 + math.exp(-max(-500.0, min(500.0, self.scale * (margin - self.offset)))))
 
 
 @runtime_checkable
@@ -52,10 +60,41 @@ class TextTeacher(Protocol):
     calibration: Calibration
 
     def encode_text(self, phrases: Sequence[str]) -> Tensor:
-        """(n, D) float32 unit vectors.
+        """(n, D) float32 vectors, of unit length unless the teacher says what another length means.
 
         Raises:
             BadInput: A phrase is empty, or holds a word that this teacher does not know.
+        """
+
+    def contrasts(self, phrase: str, inside: str | None = None) -> Tensor:
+        """(k, D) what a phrase must fit better than to be found: words that fit anything, or others in its place.
+
+        Args:
+            inside: The phrase of the whole in which a part is looked for.
+        """
+
+
+@runtime_checkable
+class GroupingText(Protocol):
+    """A text encoder that knows which names a word for many stands for."""
+
+    def members(self, phrase: str) -> list[str]:
+        """Phrases that are what this one means together; itself where it means one thing."""
+
+
+@runtime_checkable
+class ShapeTeacher(Protocol):
+    """Tells from the shape of a segment of a field what it is, in the space of its image and text encoders."""
+
+    spec: str
+    kind: slice
+    """Dimensions of a feature that tell what kind of thing it is of."""
+
+    def describe(self, points: Tensor) -> Tensor:
+        """(n, points, D) features of the points (n, points, 7) of segments, shorter where it is less sure.
+
+        A point is its place (x and y about the segment's middle, z above the support, in 0.1 m), its colour in [-1, 1]
+        and |normal . up|.
         """
 
 

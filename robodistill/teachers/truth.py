@@ -63,6 +63,10 @@ class TruthTeacher:
         """(n, D) unit vectors; any word has a direction."""
         return torch.from_numpy(np.stack([self._direction(_words(phrase)) for phrase in phrases])).float()
 
+    def contrasts(self, phrase: str, inside: str | None = None) -> Tensor:
+        """(k, D) words that fit anything."""
+        return self.encode_text(self.calibration.negatives)
+
     def encode(self, frame: Frame) -> Tensor:
         """(h, w, D) features of a frame of the capture.
 

@@ -1,0 +1,228 @@
+"""`bench teacher`: the built-in teacher on simulated tables that it never saw, in single views and in fields.
+
+44 views a table at 320x240 with sensor noise, 40 of them in the field, 2D figures of fields from the four kept out. A
+phrase is asked of a view when the view shows 30 pixels of what it names; it is placed right when the highest relevancy
+lies on that thing. Cases: `color+thing` ("red mug"; `rival`: with another thing of that colour in view; `unseen pair`:
+the colour and thing were never shown together in training), `thing` ("mug"), `part` ("handle of the mug", by the words
+of the teacher: a left blade is a blade).
+"""
+
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from robodistill.bench.figures import Figures, mean_iou
+from robodistill.bench.rows import BenchResult
+from robodistill.bench.scans import Scan, make_scan
+from robodistill.capture.frame import Frame
+from robodistill.config import FeaturesConfig, QueryConfig
+from robodistill.features.shape import add_shape
+from robodistill.features.uplift import uplift
+from robodistill.field.features import FeatureLayer
+from robodistill.geometry.covisible import DepthView, seen_in
+from robodistill.language.query import Querier
+from robodistill.language.segment import label_gaussians, segment
+from robodistill.progress import Progress, silent
+from robodistill.teachers.builtin import words
+from robodistill.teachers.builtin.teacher import Builtin
+from robodistill.training.labels import held_out, part_word
+
+_LEAST = 30  # pixels of what is asked for
+_EVERY = 4  # of the views is asked by itself
+_APART = np.radians([25, 35])  # directions of views that are matched
+_PAIRS = 6  # of views a scene
+_NEAR = 5.0  # pixels that a match may be off
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A phrase and what it names."""
+
+    case: str
+    phrase: str
+    object: int
+    part: int | None = None
+    rival: bool = False
+    unseen: bool = False
+
+
+def bench_teacher(seeds: Iterable[int], quick: bool = False, progress: Progress = silent) -> BenchResult:
+    """All rows; `quick` takes two scenes."""
+    seeds = list(seeds)[: 2 if quick else None]
+    figures, teacher, visual = Figures(), Builtin(), Builtin("head=visual")
+    with tempfile.TemporaryDirectory() as folder:
+        for k, seed in enumerate(seeds):
+            progress("teacher", k, len(seeds), f"seed {seed}")
+            measure(figures, make_scan(Path(folder), seed), teacher, visual)
+        progress("teacher", len(seeds), len(seeds))
+    return BenchResult(figures.rows())
+
+
+def measure(figures: Figures, scan: Scan, teacher: Builtin, visual: Builtin) -> None:
+    """All figures of one scene."""
+    asked = list(phrases_of(scan))
+    maps = []
+    for frame in scan.frames:
+        start = time.perf_counter()
+        maps.append(teacher.encode(frame))
+        figures.add("single view", "image", "encode_ms", 1000 * (time.perf_counter() - start), "ms")
+    _single_views(figures, scan, teacher, maps, asked)
+    _matches(figures, scan, visual)
+    config = FeaturesConfig()
+    plain = uplift(scan.field, scan.views, maps, config.uplift, teacher.spec)
+    start = time.perf_counter()
+    shaped = add_shape(scan.field, plain, teacher, replace(config.shape, weight=1.0))
+    figures.add("field", "image and shape", "shape_s", time.perf_counter() - start, "s")
+    for method, layer in (("image", plain), ("image and shape", shaped)):
+        in_field(figures, scan, teacher, layer, asked, method)
+
+
+def phrases_of(scan: Scan) -> Iterable[Asked]:
+    """The scene's phrases in the words of the teacher."""
+    objects = {it["id"]: it for it in scan.truth["objects"]}
+    said = set()
+    for entry in scan.truth["phrases"]:
+        it, part = objects[entry["object"]], entry.get("part")
+        colored = entry["phrase"].rpartition(" of the ")[2] != it["category"]
+        unseen = held_out(it["color"], it["category"])
+        if part is None:
+            rival = colored and any(o["color"] == it["color"] and o is not it for o in objects.values())
+            yield Asked("color+thing" if colored else "thing", entry["phrase"], it["id"], None, rival, unseen)
+        elif not colored:
+            name = next(p["name"] for p in it["parts"] if p["id"] == part)
+            phrase = f"{part_word(name)} of the {it['category']}"
+            if phrase not in said:
+                said.add(phrase)
+                yield Asked("part", phrase, it["id"], part)
+
+
+def _parts(scan: Scan, asked: Asked) -> list[int]:
+    """Ids of all parts that go by the word."""
+    it = next(o for o in scan.truth["objects"] if o["id"] == asked.object)
+    word = next(part_word(p["name"]) for p in it["parts"] if p["id"] == asked.part)
+    return [p["id"] for p in it["parts"] if part_word(p["name"]) == word]
+
+
+def _single_views(
+    figures: Figures, scan: Scan, teacher: Builtin, maps: Sequence[Tensor], asked: Sequence[Asked]
+) -> None:
+    """Does the peak of relevancy lie on what was asked for?"""
+    texts = {it.phrase: torch.cat([teacher.encode_text([it.phrase]), teacher.contrasts(it.phrase)]) for it in asked}
+    colors = {o["id"]: o["color"] for o in scan.truth["objects"]}
+    for frame, seen in list(zip(scan.frames, maps, strict=True))[::_EVERY]:
+        objects, parts = scan.mask("masks", frame.name), scan.mask("parts", frame.name)
+        visible = np.bincount(objects.ravel(), minlength=len(colors) + 1) >= _LEAST
+        for it in asked:
+            wanted = objects == it.object if it.part is None else np.isin(parts, _parts(scan, it))
+            if wanted.sum() < _LEAST:
+                continue
+            fits = seen @ texts[it.phrase].mT
+            hit = float(wanted[_peak(fits[..., 0] - fits[..., 1:].amax(-1), wanted.shape)])
+            figures.add("single view", it.case, "localisation", hit)
+            rivals = [k for k, color in colors.items() if color == colors[it.object] and k != it.object and visible[k]]
+            if it.case == "color+thing" and rivals:
+                figures.add("single view", "color+thing, rival", "localisation", hit)
+            if it.unseen and it.case == "color+thing":
+                figures.add("single view", "color+thing, unseen pair", "localisation", hit)
+    names, ids = _categories(scan)
+    said = [*words.ROOM, *names[1:], "clutter"]
+    directions = torch.nn.functional.normalize(teacher.encode_text(said), dim=-1)
+    found = [(seen @ directions.mT).argmax(-1).numpy() - len(words.ROOM) + 1 for seen in maps[::_EVERY]]
+    found = [_unclutter(it.clip(0), names) for it in found]
+    shape = scan.frames[0].rgb.shape[1::-1]
+    shown = np.stack([cv2.resize(it, shape, interpolation=cv2.INTER_NEAREST) for it in found])
+    masks = np.stack([ids[scan.mask("masks", frame.name)] for frame in scan.frames[::_EVERY]])
+    figures.add("single view", "image", "miou", mean_iou(shown, masks, len(names)))
+
+
+def in_field(
+    figures: Figures, scan: Scan, teacher: Builtin, layer: FeatureLayer, asked: Sequence[Asked], method: str
+) -> None:
+    """Phrases in 3D, absent phrases, and labels of views kept out."""
+    querier = Querier(scan.field, layer, teacher, QueryConfig())
+    refused_present = defaultdict(list)
+    for it in asked:
+        wanted = scan.objects == it.object if it.part is None else np.isin(scan.parts, _parts(scan, it))
+        if wanted.sum() < querier.config.least:
+            continue
+        found = querier(it.phrase)
+        chosen = found.mask(len(scan.field)).numpy() if found.found else np.zeros(len(scan.field), bool)
+        right = bool(chosen.any()) and int(np.bincount(scan.objects[chosen]).argmax()) == it.object
+        cases = [it.case]
+        if it.case == "color+thing":
+            cases += ["color+thing, rival"] * it.rival + ["color+thing, unseen pair"] * it.unseen
+        for case in cases:
+            figures.add(f"field, {case}", method, "right_object", float(right))
+            figures.add(f"field, {case}", method, "iou_3d", (chosen & wanted).sum() / (chosen | wanted).sum())
+        refused_present[it.case].append(float(not found.found))
+        if it.part is not None:
+            on = bool(chosen.any()) and (chosen & wanted).sum() > 0.5 * chosen.sum()
+            figures.add("field, part", method, "right_part", float(on))
+    figures.add("field", method, "present_refused", refused_present["color+thing"] + refused_present["thing"])
+    figures.add("field, part", method, "present_refused", refused_present["part"])
+    refused = [float(not querier(phrase).found) for phrase in scan.truth["absent_phrases"]]
+    figures.add("field", method, "absent_refused", refused)
+    names, ids = _categories(scan)
+    said = [*names, "clutter"]
+    labels = label_gaussians(layer, teacher, said)
+    seen = (segment(scan.field, labels, said, frame.camera, frame.T_world_camera) for frame in scan.kept_out)
+    shown = [_unclutter(it.labels, names) for it in seen]
+    masks = [ids[scan.mask("masks", frame.name)] for frame in scan.kept_out]
+    figures.add("field", method, "field_miou", mean_iou(np.stack(shown), np.stack(masks), len(names)))
+
+
+def _unclutter(labels: np.ndarray, names: list[str]) -> np.ndarray:
+    """Things without a name are background."""
+    return np.where(labels == len(names), 0, labels).astype(np.uint8)
+
+
+def _categories(scan: Scan) -> tuple[list[str], np.ndarray]:
+    """Labels to choose from, "background" first, and (objects + 1,) the label of each object id."""
+    names = ["background", *sorted({it["category"] for it in scan.truth["objects"]})]
+    ids = np.zeros(len(scan.truth["objects"]) + 1, np.int64)
+    for it in scan.truth["objects"]:
+        ids[it["id"]] = names.index(it["category"])
+    return names, ids
+
+
+def _peak(relevancy: Tensor, shape: tuple[int, int]) -> tuple[int, int]:
+    """Pixel (v, u) in the middle of the highest cell."""
+    row, column = divmod(int(relevancy.argmax()), relevancy.shape[1])
+    return int((row + 0.5) * shape[0] / relevancy.shape[0]), int((column + 0.5) * shape[1] / relevancy.shape[1])
+
+
+def _matches(figures: Figures, scan: Scan, visual: Builtin) -> None:
+    """Surface points of things, found again from another side by the nearest feature."""
+    directions = np.stack([frame.T_world_camera[:3, 2] for frame in scan.frames])
+    angles = np.arccos(np.clip(directions @ directions.T, -1, 1))
+    pairs = np.argwhere((angles > _APART[0]) & (angles < _APART[1]))
+    seen: dict[int, Tensor] = {}
+    for a, b in pairs[np.linspace(0, len(pairs) - 1, min(_PAIRS, len(pairs))).astype(int)]:
+        for k in (a, b):
+            if k not in seen:
+                seen[k] = visual.encode(scan.frames[k])
+        found = _match(scan, scan.frames[a], scan.frames[b], seen[a], seen[b])
+        figures.add("pairs 30 degrees apart", "image", "correspondence", found)
+
+
+def _match(scan: Scan, first: Frame, second: Frame, a: Tensor, b: Tensor) -> list[float]:
+    """Whether each cell of a thing in the first view finds its place in the second."""
+    h, w, _ = a.shape
+    height, width = first.depth.shape
+    at = np.stack(np.meshgrid((np.arange(w) + 0.5) * width / w, (np.arange(h) + 0.5) * height / h), -1) - 0.5
+    pixels = np.rint(at).astype(int)
+    things = scan.mask("masks", first.name)[pixels[..., 1], pixels[..., 0]] > 0
+    views = (DepthView(frame.depth, frame.camera.K, frame.T_world_camera) for frame in (first, second))
+    places, visible = seen_in(*views, pixels[things])
+    features = a[torch.from_numpy(things)][torch.from_numpy(visible)]
+    best = (features @ b.flatten(0, 1).mT).argmax(1).numpy()
+    found = np.column_stack([(best % w + 0.5) * width / w, (best // w + 0.5) * height / h]) - 0.5
+    return (np.linalg.norm(found - places[visible], axis=1) < _NEAR).astype(float).tolist()

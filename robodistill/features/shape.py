@@ -21,7 +21,7 @@ from robodistill.field.render import shortest_axes
 from robodistill.geometry.planes import largest_plane
 from robodistill.raster.projection import quats_to_matrices
 from robodistill.raster.sh import sh0_to_rgb
-from robodistill.teachers.teacher import ShapeTeacher
+from robodistill.teachers.teacher import ShapeTeacher, shape_inputs
 
 _NEAR = 0.006  # metres from the support that count as on it
 _POINTS = 384  # of a segment that are looked at
@@ -72,10 +72,9 @@ def _sampled(
     normal = torch.from_numpy(support[:3]).to(places)
     upright = torch.from_numpy(_upright(support[:3])).to(places)
     places = torch.cat([(places @ upright.mT)[:, :2], (places @ normal + float(support[3]))[:, None]], 1)
-    middle = (places.amin(0) + places.amax(0)) / 2 * places.new_tensor([1.0, 1.0, 0.0])
-    colors = 2 * sh0_to_rgb(field.sh[ids, 0]).clamp(0, 1) - 1
+    colors = sh0_to_rgb(field.sh[ids, 0]).clamp(0, 1)
     up = (shortest_axes(field.quats_wxyz[ids], field.scales[ids]) @ normal).abs()
-    return ids, torch.cat([(places - middle) / 0.1, colors, up[:, None]], 1)
+    return ids, shape_inputs(places, colors, up)
 
 
 def _support(field: GaussianField, reach: float) -> np.ndarray | None:

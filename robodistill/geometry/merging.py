@@ -1,11 +1,12 @@
 """Region merging on a graph: neighbours that differ little become one region, at ever larger tolerances.
 
 The cost of joining two regions is what it adds to the squared deviation of the nodes' vectors from their region's mean
-(Ward's criterion), divided by the length of the border between them, plus what the border itself says against it: the
-full lambda-schedule of Koepfler, Lopez & Morel, "A multiscale algorithm for image segmentation by variational method",
-SIAM J. Numer. Anal. 1994. We differ in that many pairs are joined at once, so that a level takes tens of array
-operations instead of a heap with as many steps as there are nodes, and in that alike regions on either side of a third
-may join.
+(Ward's criterion), and what the border itself says against it. Without more this is Ward's hierarchical clustering of
+what touches (J. Am. Stat. Assoc. 1963); divided by the length of the border it is the full lambda-schedule of Koepfler,
+Lopez & Morel, "A multiscale algorithm for image segmentation by variational method", SIAM J. Numer. Anal. 1994, which
+follows weak cues better and keeps the mixed rims of things as regions of their own. We differ in that many pairs are
+joined at once, so that a level takes tens of array operations instead of a heap with as many steps as there are nodes,
+and in that alike regions on either side of a third may join.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ _CHUNK = 65_536  # pairs compared at a time
 _STEP = 1.5  # growth of the tolerance between two levels: cheap pairs are joined before dear ones
 _LEAF = 0.1  # a region of this share of its neighbour's size joins without being the neighbour's first choice
 _HUB = 24.0  # twins lie on a region at most so many times their size: two mugs on one table are no twins
-_TWIN = 0.5  # price of joining twins, relative to the tolerance: what touches joins first
+_TWIN = 0.5  # price of joining twins by length, relative to the tolerance: what touches joins first
 _MOST = 4000  # regions up to which twins are looked for
 
 
@@ -37,6 +38,8 @@ class RegionGraph:
     """(M,) float32 links that cross each border."""
     barriers: np.ndarray
     """(M,) float32 sums over these links of what speaks against joining."""
+    by_length: bool = True
+    """Whether a cost is shared among the links of the border; else the mean barrier counts as a squared difference."""
 
     def costs(self) -> np.ndarray:
         """(M,) price of joining each pair."""
@@ -47,14 +50,16 @@ class RegionGraph:
             difference = self.means[a[part]] - self.means[b[part]]
             spread[part] = np.einsum("md,md->m", difference, difference)
         weight = self.sizes[a] * self.sizes[b] / (self.sizes[a] + self.sizes[b])
-        return (spread * weight + self.barriers) / self.lengths
+        if self.by_length:
+            return (spread * weight + self.barriers) / self.lengths
+        return (spread + self.barriers / self.lengths) * weight
 
     def joined(self, labels: np.ndarray, count: int) -> "RegionGraph":
         """The graph in which regions of the same label (R,), below `count`, are one."""
         gather = csr_matrix((self.sizes, (labels, np.arange(len(labels)))), shape=(count, len(labels)))
         sizes = np.bincount(labels, self.sizes, count).astype(np.float32)
         borders = unite(labels[self.pairs], self.lengths, self.barriers, count)
-        return RegionGraph(sizes, gather @ self.means / sizes[:, None], *borders)
+        return RegionGraph(sizes, gather @ self.means / sizes[:, None], *borders, self.by_length)
 
 
 def unite(
@@ -128,4 +133,5 @@ def _twins(graph: RegionGraph, tolerance: float) -> RegionGraph:
     pairs = pairs[touch[pairs[:, 0], pairs[:, 1]].A1 == 0] if len(pairs) else pairs
     perimeters = np.bincount(a, np.concatenate([graph.lengths, graph.lengths]), count).astype(np.float32)
     lengths = perimeters[pairs].min(1) / 2 if len(pairs) else np.zeros(0, np.float32)
-    return replace(graph, pairs=pairs, lengths=lengths, barriers=_TWIN * tolerance * lengths)
+    price = _TWIN * tolerance if graph.by_length else 0.0
+    return replace(graph, pairs=pairs, lengths=lengths, barriers=price * lengths)

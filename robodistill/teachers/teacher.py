@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from robodistill.capture.frame import Frame
@@ -93,9 +94,21 @@ class ShapeTeacher(Protocol):
     def describe(self, points: Tensor) -> Tensor:
         """(n, points, D) features of the points (n, points, 7) of segments, shorter where it is less sure.
 
-        A point is its place (x and y about the segment's middle, z above the support, in 0.1 m), its colour in [-1, 1]
-        and |normal . up|.
+        Args:
+            points: As `shape_inputs` makes them.
         """
+
+
+def shape_inputs(places: Tensor, colors: Tensor, up: Tensor) -> Tensor:
+    """(n, 7) points of one segment: x, y about its middle and z in 0.1 m, colour in [-1, 1], |normal . up|.
+
+    Args:
+        places: (n, 3) metres, z above what the segment stands on.
+        colors: (n, 3) in [0, 1].
+        up: (n,) |normal . up|.
+    """
+    middle = (places.amin(0) + places.amax(0)) / 2 * places.new_tensor([1.0, 1.0, 0.0])
+    return torch.cat([(places - middle) / 0.1, 2 * colors - 1, up[:, None]], 1)
 
 
 @runtime_checkable

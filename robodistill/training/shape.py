@@ -16,7 +16,8 @@ import tyro
 from torch import Tensor, nn
 from torch.nn import functional
 
-from robodistill.teachers.builtin.shape_net import POINTS, ShapeNet, normalised
+from robodistill.teachers.builtin.shape_net import POINTS, ShapeNet
+from robodistill.teachers.teacher import shape_inputs
 from robodistill.training.checkpoint import Progressed, average, load_checkpoint, save_checkpoint
 from robodistill.training.clouds import Cloud, draw_cloud, show
 from robodistill.training.labels import IGNORE, ROLES
@@ -71,7 +72,7 @@ def draw_sample(pool: list[Cloud], rng: np.random.Generator) -> tuple[Tensor, np
             chosen = rng.choice(kept, POINTS)
             values, labels = values[chosen], labels[chosen]
     values = torch.from_numpy(values).float()
-    return normalised(values[:, :3], values[:, 3:6], values[:, 6]), labels[:, [_THING, _PART]].astype(np.int64)
+    return shape_inputs(values[:, :3], values[:, 3:6], values[:, 6]), labels[:, [_THING, _PART]].astype(np.int64)
 
 
 def shape_loss(net: ShapeNet, samples: list) -> Tensor:
@@ -100,7 +101,7 @@ def score_shapes(net: ShapeNet, clouds: list[Cloud]) -> dict[str, float]:
     for cloud in clouds:
         values, labels = show(cloud, POINTS, rng)
         values = torch.from_numpy(values).float()
-        inputs = normalised(values[:, :3], values[:, 3:6], values[:, 6])
+        inputs = shape_inputs(values[:, :3], values[:, 3:6], values[:, 6])
         things, parts = net(inputs[None].to(device))
         thing.append(int(things[0].softmax(-1).mean(0).argmax()) == labels[0, _THING])
         told = (labels[:, _PART] != IGNORE) & (labels[:, _PART] != 0)

@@ -61,16 +61,3 @@ class _Edge(nn.Module):
 
 def _dense(width: int, wide: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, wide), nn.LayerNorm(wide), nn.ReLU())
-
-
-def normalised(places: Tensor, colors: Tensor, up: Tensor) -> Tensor:
-    """(n, 7) inputs.
-
-    Args:
-        places: (n, 3) metres, z above the support.
-        colors: (n, 3) in [0, 1].
-        up: (n,) |normal . up|.
-    """
-    low, high = places.amin(0), places.amax(0)
-    middle = torch.cat([(low + high)[:2] / 2, places.new_zeros(1)])
-    return torch.cat([(places - middle) / 0.1, 2 * colors - 1, up[:, None]], 1).float()

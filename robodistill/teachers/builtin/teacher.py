@@ -61,7 +61,7 @@ class Builtin:
 
     @torch.no_grad()
     def encode(self, frame: Frame) -> Tensor:
-        """(h, w, D) unit features, a cell to every four pixels of the reduced image."""
+        """(h, w, D) unit features, a cell to every four pixels of the reduced image; to every two of head=visual."""
         height, width = frame.rgb.shape[:2]
         scale = min(1.0, self.options["side"] / max(height, width))
         rows, columns = (max(_WHOLE, round(n * scale / _WHOLE) * _WHOLE) for n in (height, width))
@@ -72,7 +72,8 @@ class Builtin:
             depth = None if depth is None else cv2.resize(depth, (columns, rows), interpolation=cv2.INTER_NEAREST)
         channels = torch.from_numpy(input_channels(rgb, depth, camera))[None].to(self._device)
         features, visual = self._weights.image(channels.contiguous(memory_format=torch.channels_last))
-        if self.options["head"] == "visual":
+        if self.options["head"] == "visual":  # between its cells it is smooth, and matches are finer than a cell
+            visual = functional.interpolate(visual, scale_factor=2.0, mode="bilinear", align_corners=False)
             return functional.normalize(visual[0].permute(1, 2, 0), dim=-1)
         blocks = self._silenced(unit_blocks(features[0].permute(1, 2, 0)))
         return torch.cat(list(blocks.values()), -1) / len(BLOCKS) ** 0.5
@@ -114,7 +115,7 @@ class Builtin:
         A direction is as long as the encoder is sure.
 
         Args:
-            points: (n, points, 7) as `shape_net.normalised` makes them.
+            points: (n, points, 7) as `teacher.shape_inputs` makes them.
         """
         things, parts = self._weights.shape(points.to(self._device))
         told = torch.zeros(*points.shape[:2], DIM, device=self._device)

@@ -263,9 +263,8 @@ class InversionConfig:
 class ShapeConfig:
     """How the shape of what stands on the support is added to features, for teachers that know shapes."""
 
-    weight: float = 0.0
-    """Of shape where views disagree, relative to what they told; 0 leaves shape out, since on the simulator's tables
-    forty views know better (benchmarks/README.md)."""
+    weight: float = 1.0
+    """Of shape where views disagree on the kind of a thing, relative to what they told; 0 leaves shape out."""
     reach: float = 0.6
     """Metres around where the views look, in which the support is found."""
     lowest: float = 0.004

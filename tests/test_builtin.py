@@ -230,10 +230,10 @@ def test_shape_speaks_where_views_disagree():
     features[1500:1580, 0] = 1
     features[1580:, 3] = 1  # nothing said of the kind
     layer = FeatureLayer("shapes", "uplift", features, identity_decoder(4))
-    shaped = add_shape(field, layer, Shapes(), ShapeConfig(weight=1.0, alike=-1.0)).features()
+    shaped = add_shape(field, layer, Shapes(), ShapeConfig(alike=-1.0)).features()
     assert torch.allclose(shaped[:1580], features[:1580], atol=0.02)
     assert (shaped[1580:, 1] > 0.3).all() and (shaped[1580:, 0] == 0).all()
-    assert add_shape(field, layer, Shapes(), ShapeConfig()) is layer
+    assert add_shape(field, layer, Shapes(), ShapeConfig(weight=0.0)) is layer
 
 
 def test_points_in_any_order_have_the_same_shape():

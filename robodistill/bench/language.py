@@ -27,6 +27,7 @@ from robodistill.config import FeaturesConfig, QueryConfig
 from robodistill.errors import BadInput
 from robodistill.features.contrastive import contrastive
 from robodistill.features.distill import distill
+from robodistill.features.shape import add_shape
 from robodistill.features.uplift import uplift
 from robodistill.field.features import FeatureLayer
 from robodistill.field.gaussians import GaussianField
@@ -35,6 +36,7 @@ from robodistill.language.segment import label_gaussians, segment
 from robodistill.progress import Progress, silent
 from robodistill.teachers.builtin.teacher import Builtin
 from robodistill.teachers.superpixels import Superpixels
+from robodistill.teachers.teacher import ShapeTeacher
 from robodistill.teachers.truth import TruthTeacher
 
 CASES = {"noisy": "stride=4,noise=5.4", "clean": "stride=4", "inconsistent": "stride=4,confusion=0.15"}
@@ -81,6 +83,8 @@ def _case(
     start = time.perf_counter()
     layer = uplift(scan.field, scan.views, maps, FeaturesConfig().uplift, teacher.spec)
     figures.add(case, "uplift", "uplift_s", time.perf_counter() - start, "s")
+    if isinstance(teacher, ShapeTeacher):
+        layer = add_shape(scan.field, layer, teacher, FeaturesConfig().shape)
     figures.add(case, "single_view", "miou_2d", _single_view(teacher, scan, maps))
     miou_2d, miou_3d = _miou(scan, layer, teacher)
     figures.add(case, "uplift", "miou_2d", miou_2d)

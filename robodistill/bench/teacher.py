@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -79,7 +79,7 @@ def measure(figures: Figures, scan: Scan, teacher: Builtin, visual: Builtin) -> 
     config = FeaturesConfig()
     plain = uplift(scan.field, scan.views, maps, config.uplift, teacher.spec)
     start = time.perf_counter()
-    shaped = add_shape(scan.field, plain, teacher, replace(config.shape, weight=1.0))
+    shaped = add_shape(scan.field, plain, teacher, config.shape)
     figures.add("field", "image and shape", "shape_s", time.perf_counter() - start, "s")
     for method, layer in (("image", plain), ("image and shape", shaped)):
         in_field(figures, scan, teacher, layer, asked, method)

@@ -30,7 +30,9 @@ _BATCH = 16  # segments at a time
 
 
 def add_shape(field: GaussianField, layer: FeatureLayer, teacher: ShapeTeacher, config: ShapeConfig) -> FeatureLayer:
-    """The layer with the teacher's view of each segment's shape mixed in; unchanged where nothing stands on a plane.
+    """The layer with what the shape of each segment tells of its kind mixed in; parts are left to the views.
+
+    Unchanged where nothing stands on a plane.
 
     Args:
         field: N Gaussians with the views that they were made from, which tell where the scene is.
@@ -53,9 +55,8 @@ def add_shape(field: GaussianField, layer: FeatureLayer, teacher: ShapeTeacher, 
             # where the views agree on what it is, shape has little to add
             agreement = per_unit * features[segment][:, teacher.kind].mean(0).norm()
             weight = config.weight * (1 - agreement).clamp_min(0)
-            told_of = (of_points != 0).any(0)
-            mixed = (features[segment] + weight * of_points[nearest]) / (1 + weight)
-            features[segment] = torch.where(told_of, mixed, features[segment])
+            kinds = (features[segment, teacher.kind] + weight * of_points[nearest, teacher.kind]) / (1 + weight)
+            features[segment, teacher.kind] = kinds
     decoder, codes = quantised(identity_decoder(layer.dim), torch.nn.functional.normalize(features, dim=-1))
     return replace(layer, codes=codes, decoder=decoder.to(codes.device))
 

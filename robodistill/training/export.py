@@ -26,7 +26,7 @@ class Arguments:
     out: Path = Path(FILE)
     scale: float = 20.0
     """Of the calibration, see `training.calibrate`."""
-    offset: float = 0.0
+    offset: float = -0.1
     floor: float = -0.18
 
 

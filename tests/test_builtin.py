@@ -122,7 +122,7 @@ def test_a_family_fits_each_of_its_members_as_well_as_their_own_names():
     fruit = teacher.encode_text(["fruit"])[0, : BLOCKS["thing"]] / len(BLOCKS) ** 0.5
     rows = directions[[CONCEPTS["thing"].index(name) for name in teacher.members("fruit")]]
     assert rows @ fruit == pytest.approx([1, 1, 1, 1], abs=1e-3)
-    assert teacher.members("red mug") == ["red mug"]
+    assert teacher.members("red mug") == ["red mug"] and teacher.members("red fruit") == ["red fruit"]
 
 
 def test_a_part_is_told_from_the_other_parts_of_its_thing():

@@ -93,8 +93,9 @@ class Builtin:
 
     def members(self, phrase: str) -> list[str]:
         """The names of the things that a word for many means: of "fruit", lemon and the others; else the phrase."""
-        things = read_phrase(phrase).get("thing", ())
-        return list(things) if len(things) > 1 else [phrase]
+        named = read_phrase(phrase)
+        things = named.get("thing", ())
+        return list(things) if len(things) > 1 and len(named) == 1 else [phrase]  # "red fruit" must stay red
 
     def encode_text(self, phrases: Sequence[str]) -> Tensor:
         """(n, D) vectors whose product with a feature is the sum of cosines over what a phrase names.

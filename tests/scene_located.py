@@ -8,6 +8,7 @@ from robodistill.field.gaussians import FieldView, GaussianField
 from robodistill.field.render import render
 from robodistill.geometry.camera import Camera
 from robodistill.raster.sh import rgb_to_sh0
+from robodistill.sim.views import look_at
 
 CAMERA = Camera.from_fov(0.9, 160, 120)
 SPACING = 0.012
@@ -15,16 +16,7 @@ SPACING = 0.012
 
 def look(x: float, y: float, z: float, roll: float = 0.0) -> np.ndarray:
     """(4, 4) T_world_camera at a place above the ground, looking at the middle."""
-    eye = np.array([x, y, z])
-    forward = -eye / np.linalg.norm(eye)
-    right = np.cross(forward, [0, 0, 1.0])
-    right /= np.linalg.norm(right)
-    down = np.cross(forward, right)
-    c, s = np.cos(roll), np.sin(roll)
-    T = np.eye(4)
-    T[:3, :3] = np.column_stack([c * right + s * down, c * down - s * right, forward])
-    T[:3, 3] = eye
-    return T
+    return look_at(np.array([x, y, z]), np.zeros(3), roll)
 
 
 def textured_field(seed: int = 0) -> GaussianField:

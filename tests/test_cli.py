@@ -41,7 +41,7 @@ def test_help_names_every_verb_and_loads_no_torch():
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["fly"], "unknown verb 'fly'; known are sim tabletop, build"),
+        (["fly"], "unknown verb 'fly'; known are sim tabletop, sim articulated, build"),
         (["sim"], "unknown verb 'sim'"),
         (["build"], "Missing"),
         (["build", "x", "-o", "y", "--steps", "many"], "'many'"),

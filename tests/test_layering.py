@@ -19,7 +19,7 @@ LAYERS = [
     {"field"},
     {"features"},
     {"language", "parts", "inversion"},
-    {"edit"},
+    {"edit", "tracking"},
     {"sim", "report"},
     {"training"},
     {"pipeline"},

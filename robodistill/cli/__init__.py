@@ -19,6 +19,7 @@ from robodistill.errors import RobodistillError
 # verb: (module, class, what it does)
 VERBS = {
     "sim tabletop": ("sim", "Tabletop", "a physically settled table scene with ground truth"),
+    "sim articulated": ("sim", "Articulated", "scan, demonstration film and truth of an articulated object"),
     "build": ("build", "Build", "capture to field"),
     "render": ("render", "Render", "pictures of a field"),
     "query": ("query", "Query", "where in a field is what a phrase names?"),

@@ -45,3 +45,45 @@ class Tabletop(Verb):
             progress=lambda done, total: console.progress("render", done, total),
         )
         return {"capture": str(made.capture), "objects": made.objects}
+
+
+@dataclass
+class Articulated(Verb):
+    """Make an articulated object: a posed RGB-D scan with part masks, a film of its being moved, and the truth."""
+
+    object: str = tyro.MISSING
+    """Which; an unknown name lists those there are."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = tyro.MISSING
+    """New folder to write."""
+    seed: int = 0
+    """The same seed gives the same object and demonstration."""
+    hand: bool = False
+    """Show the hands that move it, covering what they hold."""
+    views: int = 40
+    """Frames of the scan."""
+    frames: int = 90
+    """Frames of the film."""
+    width: int = 320
+    """Pixels of scan and film, even."""
+    height: int = 240
+    """Pixels, even."""
+    noise: Literal["none", "sensor"] = "sensor"
+    """sensor: noise of a depth camera in the scan, and colour noise in both."""
+
+    def run(self, console: Console) -> dict[str, Any]:
+        """See `robodistill.sim.articulated.make`."""
+        from robodistill.sim.articulated.make import make_articulated
+
+        made = make_articulated(
+            self.object,
+            self.seed,
+            self.out,
+            hand=self.hand,
+            views=self.views,
+            frames=self.frames,
+            width=self.width,
+            height=self.height,
+            noise=self.noise,
+            progress=console.progress,
+        )
+        return {"scan": str(made.scan), "video": str(made.video), "parts": list(made.parts)}

@@ -30,7 +30,7 @@ class JointSpec:
     """How some parts move against the rest; a value of 0 is the state in which the object was made."""
 
     name: str
-    kind: Literal["revolute", "prismatic"]
+    kind: Literal["revolute", "prismatic", "screw"]
     parts: tuple[str, ...]
     """The parts that move."""
     axis: np.ndarray
@@ -41,12 +41,17 @@ class JointSpec:
     """rad or metres."""
     value: float = 0.0
     """Where the joint stands now; rad or metres."""
+    pitch: float = 0.0
+    """Of a screw: metres along the axis per radian about it."""
 
     def motion(self, value: float) -> np.ndarray:
         """(4, 4) map of the moving parts, object frame, when the joint goes by `value`."""
-        if self.kind == "revolute":
-            return trimesh.transformations.rotation_matrix(value, self.axis, self.origin)
-        return trimesh.transformations.translation_matrix(value * np.asarray(self.axis))
+        along = value * np.asarray(self.axis)
+        if self.kind == "prismatic":
+            return trimesh.transformations.translation_matrix(along)
+        T = trimesh.transformations.rotation_matrix(value, self.axis, self.origin)
+        T[:3, 3] += self.pitch * along
+        return T
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,6 @@ machine.
 """
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +16,10 @@ import numpy as np
 from robodistill.capture.folder import CaptureWriter
 from robodistill.capture.frame import Frame
 from robodistill.capture.write import write_png, write_whole
-from robodistill.errors import BadInput
 from robodistill.geometry.camera import Camera
 from robodistill.sim.noise import noisy_color, noisy_depth
 from robodistill.sim.objects import CATEGORIES
+from robodistill.sim.output import check_arguments, whole_folder
 from robodistill.sim.render import Painter
 from robodistill.sim.scene import make_scene
 from robodistill.sim.truth import describe
@@ -67,16 +64,11 @@ def make_tabletop(
         MissingPart: MuJoCo is not installed or cannot draw here.
     """
     out = Path(out)
-    _check(seed, views, width, height, noise, out)
+    check_arguments(seed, views, width, height, noise, out)
     camera = Camera.from_fov(_FOV_Y, width, height)
     scene = make_scene(seed, objects)
     moving, sensing = (np.random.default_rng(stream) for stream in np.random.SeedSequence((seed, _SCAN)).spawn(2))
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
-    except OSError as error:
-        raise BadInput(f"{out} cannot be made: {error}; give a folder that can be written") from None
-    try:
+    with whole_folder(out) as partial:
         names, pixels = [], []
         with CaptureWriter(partial) as writer, Painter(scene.model, camera) as painter:
             for k, T_world_camera in enumerate(hemisphere_views(views, moving)):
@@ -94,29 +86,4 @@ def make_tabletop(
                     progress(k + 1, views)
             truth = describe(scene.objects, names, np.stack(pixels), tuple(CATEGORIES), seed=seed, noise=noise)
             write_whole(partial / "truth.json", json.dumps(truth, indent=1).encode())
-        _publish(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return TabletopResult(out, len(scene.objects), len(names))
-
-
-def _check(seed: int, views: int, width: int, height: int, noise: str, out: Path) -> None:
-    if seed < 0:
-        raise BadInput(f"seed is {seed}; a whole number >= 0 is needed")
-    if views < 1:
-        raise BadInput(f"views is {views}; at least 1 is needed")
-    if not (16 <= width <= 4096 and 16 <= height <= 4096):
-        raise BadInput(f"image size is {width}x{height}; 16 to 4096 pixels each way are possible")
-    if noise not in ("none", "sensor"):
-        raise BadInput(f"noise is {noise!r}; 'none' and 'sensor' are known")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadInput(f"{out} exists and is not an empty folder; give a new or empty folder")
-
-
-def _publish(partial: Path, out: Path) -> None:
-    mask = os.umask(0)
-    os.umask(mask)
-    partial.chmod(0o777 & ~mask)  # mkdtemp makes folders for one user only
-    if out.is_dir():
-        out.rmdir()  # empty, or this fails
-    os.rename(partial, out)

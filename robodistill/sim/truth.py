@@ -92,6 +92,7 @@ def _object(it: Placed) -> dict:
                 "limits": list(j.limits),
                 "value": j.value,
             }
+            | ({"pitch": j.pitch} if j.kind == "screw" else {})
             for j in it.spec.joints
         ],
     }

@@ -18,18 +18,30 @@ def look_at(eye: np.ndarray, target: np.ndarray, roll: float = 0.0) -> np.ndarra
     return T
 
 
-def hemisphere_views(count: int, rng: np.random.Generator) -> np.ndarray:
-    """(count, 4, 4) Ts_world_camera 0.65 to 1.1 m from the table's middle, 30 to 74 degrees above it."""
+def hemisphere_views(
+    count: int,
+    rng: np.random.Generator,
+    distances: tuple[float, float] = (0.65, 1.1),
+    elevations: tuple[float, float] = (30, 74),
+    spread: float = 0.06,
+) -> np.ndarray:
+    """(count, 4, 4) Ts_world_camera around the table's middle.
+
+    Args:
+        distances: From what is looked at, metres.
+        elevations: Above the horizon, degrees.
+        spread: How far from the middle the camera may look, metres.
+    """
     start = rng.uniform(0, 2 * np.pi)
-    low, high = np.sin(np.radians([30, 74]))
+    low, high = np.sin(np.radians(elevations))
     level = (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count
     rng.shuffle(level)  # neighbours in the recording differ in height, so that any part of it covers the scene
     views = []
     for k in range(count):
         azimuth = start + k * _GOLDEN_ANGLE + rng.uniform(-0.12, 0.12)
         elevation = np.arcsin(low + (high - low) * level[k])
-        distance = rng.uniform(0.65, 1.1)
+        distance = rng.uniform(*distances)
         away = [np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)]
-        target = np.array([*rng.uniform(-0.06, 0.06, 2), rng.uniform(0.0, 0.06)])
+        target = np.array([*rng.uniform(-spread, spread, 2), rng.uniform(0.0, spread)])
         views.append(look_at(target + distance * np.array(away), target, rng.uniform(-0.09, 0.09)))
     return np.stack(views)

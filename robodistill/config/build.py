@@ -1,16 +1,6 @@
-"""The only place where defaults live: frozen dataclasses, read from and written to YAML. Imports nothing heavy.
+"""Defaults of building a field and of what is asked of it; `config/robodistill.yaml` holds those of `BuildConfig`."""
 
-`config/robodistill.yaml` holds the same values for launch files and for reading; a test keeps the two equal.
-"""
-
-import dataclasses
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
-
-from robodistill.errors import BadInput
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -223,43 +213,6 @@ class PartsConfig:
 
 
 @dataclass(frozen=True)
-class InversionConfig:
-    """How the camera of a picture is found in a field."""
-
-    max_side: int = 320
-    """Pictures are reduced so that no side is longer, pixels; virtual views have no more either."""
-    views: int = 40
-    """Of the field's own, evenly taken, that are drawn to be recognised."""
-    nearer: float = 0.55
-    """Distance of the nearer copy of each, relative to its own."""
-    tilt: float = 0.35
-    """How much lower another copy stands, around the middle of what it sees, rad."""
-    view_keypoints: int = 600
-    """Landmarks taken from a virtual view at most."""
-    keypoints: int = 1000
-    """Of the picture."""
-    ratio: float = 0.9
-    """Distance of a match over that of the next place, at most."""
-    apart: float = 0.03
-    """How far off another place is, relative to the field's radius."""
-    samples: int = 1000
-    """Minimal sets of matches that are tried."""
-    pixel_error: float = 4.0
-    """Reprojection error of a match that fits, pixels of the reduced picture."""
-    hypotheses: int = 6
-    """Poses that are looked at."""
-    refined: int = 3
-    """Of them that are refined, until one is confirmed."""
-    rounds: int = 2
-    """Of drawing, matching and aligning."""
-    descents: int = 1
-    """Last steps, along the rasteriser's own pose gradient."""
-    certain: float = 0.5
-    """Confidence from which an answer counts as converged."""
-    seed: int = 0
-
-
-@dataclass(frozen=True)
 class ShapeConfig:
     """How the shape of what stands on the support is added to features, for teachers that know shapes."""
 
@@ -311,52 +264,3 @@ class BuildConfig:
     seed: SeedConfig = field(default_factory=SeedConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
-
-
-def from_dict(kind: type[T], values: Any, where: str = "") -> T:
-    """A config dataclass from nested mappings.
-
-    Raises:
-        BadInput: An unknown key, or a value of the wrong type.
-    """
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    if not isinstance(values, dict):
-        raise BadInput(f"config {where or 'file'}: a mapping is needed, got {type(values).__name__}")
-    unknown = sorted(set(map(str, values)) - set(fields))
-    if unknown:
-        raise BadInput(f"config {where or 'file'}: unknown key {', '.join(unknown)}; known are {', '.join(fields)}")
-    made = {}
-    for key, value in values.items():
-        wanted = fields[key].type
-        path = f"{where}.{key}" if where else key
-        if dataclasses.is_dataclass(wanted):
-            made[key] = from_dict(wanted, value, path)
-        elif wanted is float and isinstance(value, int) and not isinstance(value, bool):
-            made[key] = float(value)
-        elif isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
-            made[key] = value
-        else:
-            raise BadInput(f"config {path}: {wanted.__name__} needed, got {value!r}")
-    return kind(**made)
-
-
-def load_config(kind: type[T], path: Path) -> T:
-    """A config dataclass from a YAML file.
-
-    Raises:
-        BadInput: Not there, not YAML, an unknown key or a value of the wrong type.
-    """
-    import yaml
-
-    try:
-        values = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInput(f"config {path} cannot be read: {error}") from error
-    return from_dict(kind, {} if values is None else values)
-
-
-def dump_config(config: Any) -> str:
-    """YAML text of a config dataclass."""
-    import yaml
-
-    return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)

@@ -76,9 +76,9 @@ def virtual_views(
     most, max_side, zooms = config.views, config.max_side, (1.0, config.nearer)
     if not field.views:
         camera = fitted(Camera.from_fov(_FOV_Y, max_side, 3 * max_side // 4), max_side)
-        for direction in _sphere(most):
+        for direction in sphere(most):
             for zoom in zooms:
-                T = _turned_to(center + 2.5 * zoom * radius * direction, center, np.eye(3))
+                T = turned_to(center + 2.5 * zoom * radius * direction, center, np.eye(3))
                 yield ViewPose(camera, T)
         return
     chosen = np.unique(np.linspace(0, len(field.views) - 1, min(most, len(field.views))).round().astype(int))
@@ -91,7 +91,7 @@ def virtual_views(
             # filling half the picture, and from both sides of that: how large it will be is not known
             depth = 2 * radius * camera.K[1, 1] / (0.5 * camera.height)
             away = (T[:3, 3] - center) / np.linalg.norm(T[:3, 3] - center)
-            T = _turned_to(center + depth * away, center, T[:3, :3])
+            T = turned_to(center + depth * away, center, T[:3, :3])
         for zoom in zooms if whole else (*zooms, 1 / config.nearer):
             yield ViewPose(camera, _orbited(T, depth, zoom, 0.0))
         yield ViewPose(camera, _orbited(T, depth, 1.0, config.tilt))
@@ -124,7 +124,7 @@ def _orbited(T_world_camera: np.ndarray, depth: float, zoom: float, tilt: float)
     return T
 
 
-def _turned_to(eye: np.ndarray, target: np.ndarray, like: np.ndarray) -> np.ndarray:
+def turned_to(eye: np.ndarray, target: np.ndarray, like: np.ndarray) -> np.ndarray:
     """(4, 4) T_world_camera at `eye` looking at `target`, as little rolled against the rotation `like` as can be."""
     forward = (target - eye) / np.linalg.norm(target - eye)
     down = like[:, 1] - (like[:, 1] @ forward) * forward
@@ -136,7 +136,7 @@ def _turned_to(eye: np.ndarray, target: np.ndarray, like: np.ndarray) -> np.ndar
     return T
 
 
-def _sphere(count: int) -> np.ndarray:
+def sphere(count: int) -> np.ndarray:
     """(count, 3) directions, evenly over the sphere (Fibonacci's lattice)."""
     z = 1 - 2 * (np.arange(count) + 0.5) / count
     angle = np.arange(count) * np.pi * (3 - np.sqrt(5))

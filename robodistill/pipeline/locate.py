@@ -18,6 +18,7 @@ from robodistill.field.render import render
 from robodistill.geometry.camera import Camera
 from robodistill.inversion.estimate import PoseEstimate
 from robodistill.inversion.locator import Locator, Proposer
+from robodistill.inversion.object_pose import ObjectFinder
 from robodistill.inversion.semantic import SemanticIndex
 from robodistill.inversion.spine import PoseNetwork
 from robodistill.inversion.twist import pose_error
@@ -113,14 +114,14 @@ def save_estimates(found: Sequence[PoseEstimate], images: Sequence[Path], out: P
 
 def open_locator(
     field: GaussianField, config: InversionConfig, options: LocateOptions, path: Path, progress: Progress = silent
-) -> Locator:
+) -> Locator | ObjectFinder:
     """The field, or the thing of it that is asked for, made ready.
 
     Raises:
         BadInput: Nothing is called that, or the field lacks what the hypotheses are to come from.
     """
     if options.object is not None:
-        field = _only(field, options.object, path)
+        return ObjectFinder(_only(field, options.object, path).to("cpu"))
     proposers: list[Proposer] = []
     features_of = None
     if options.coarse == "spine":
@@ -133,11 +134,9 @@ def open_locator(
             proposers.append(index)
             features_of = index.seen_features if index.is_linear else None
     use_matches = options.coarse in ("auto", "matches")
-    whole = options.object is None
     return Locator(
         field,
         config,
-        whole=whole,
         proposers=proposers,
         features_of=features_of,
         use_matches=use_matches,

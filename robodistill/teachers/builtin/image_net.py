@@ -45,6 +45,11 @@ class ImageNet(nn.Module):
 
     def forward(self, channels: Tensor) -> tuple[Tensor, Tensor]:
         """Both features, not normalised."""
+        mixed = self.trunk(channels)
+        return self.words(mixed), self.visual(mixed)
+
+    def trunk(self, channels: Tensor) -> Tensor:
+        """(n, 128, H / 4, W / 4) what both heads, `words` and `visual`, look at."""
         x, seen = self.stem(channels), []
         for stage in self.stages:
             x = stage(x)
@@ -52,8 +57,7 @@ class ImageNet(nn.Module):
         top = self.sides[-1](seen[-1])
         for side, x in zip(self.sides[-2::-1], seen[-2::-1], strict=True):
             top = functional.interpolate(top, scale_factor=2.0, mode="bilinear", align_corners=False) + side(x)
-        mixed = self.mix(top)
-        return self.words(mixed), self.visual(mixed)
+        return self.mix(top)
 
 
 class Concepts(nn.Module):

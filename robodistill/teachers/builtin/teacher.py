@@ -71,11 +71,12 @@ class Builtin:
             rgb = cv2.resize(rgb, (columns, rows), interpolation=cv2.INTER_AREA)
             depth = None if depth is None else cv2.resize(depth, (columns, rows), interpolation=cv2.INTER_NEAREST)
         channels = torch.from_numpy(input_channels(rgb, depth, camera))[None].to(self._device)
-        features, visual = self._weights.image(channels.contiguous(memory_format=torch.channels_last))
+        net = self._weights.image
+        mixed = net.trunk(channels.contiguous(memory_format=torch.channels_last))
         if self.options["head"] == "visual":  # between its cells it is smooth, and matches are finer than a cell
-            visual = functional.interpolate(visual, scale_factor=2.0, mode="bilinear", align_corners=False)
+            visual = functional.interpolate(net.visual(mixed), scale_factor=2.0, mode="bilinear", align_corners=False)
             return functional.normalize(visual[0].permute(1, 2, 0), dim=-1)
-        blocks = self._silenced(unit_blocks(features[0].permute(1, 2, 0)))
+        blocks = self._silenced(unit_blocks(net.words(mixed)[0].permute(1, 2, 0)))
         return torch.cat(list(blocks.values()), -1) / len(BLOCKS) ** 0.5
 
     def _silenced(self, blocks: dict[str, Tensor]) -> dict[str, Tensor]:

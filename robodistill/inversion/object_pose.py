@@ -1,0 +1,203 @@
+"""Where is this object in a picture? Its pose without a guess, from colour alone, with a verified answer.
+
+Coarse: its views from all around against the picture's foreground (`object_views`). Fine: outline and colours
+(`object_fit`), many hypotheses in small, the best in full. At the end the picture is compared with what is drawn there,
+and with what the next distinct hypothesis draws. What RSRD (Kerr et al., CoRL 2024) does for a video's first frame by
+matching features and descending from some starts is done here without a teacher, for plain things too.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robodistill.capture.frame import Frame
+from robodistill.errors import BadInput
+from robodistill.field.gaussians import GaussianField
+from robodistill.geometry.camera import Camera
+from robodistill.inversion.align import align
+from robodistill.inversion.estimate import PoseEstimate
+from robodistill.inversion.foreground import change_from, color_space, foreground, matted, shaded_palette
+from robodistill.inversion.minimal import Hypothesis
+from robodistill.inversion.object_fit import Sight, agreement, draw_object, fit_pose
+from robodistill.inversion.object_views import find_windows, is_apart, make_object_views
+from robodistill.inversion.views import ViewPose, draw
+from robodistill.progress import Progress, silent
+
+_VIEWS, _ROLLS = 162, 16
+_HYPOTHESES, _REFINED = 40, 8
+_COARSE = ((40, 4, 1.5, 0.8), (60, 3, 1.0, 0.5))  # diameter, pixels; steps; blur; what is forgiven
+_FINE = ((90, 5, 1.5, 0.4), (160, 9, 1.0, 0.3))
+_LEAST_GAUSSIANS = 30
+_CERTAIN = 0.5
+_DEPTH = 0.02  # relative difference of depth that is none
+_OPTIMISM = 30.0  # squared errors over what independent residuals would give
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    T_object_camera: np.ndarray
+    information: np.ndarray
+    evidence: dict[str, float]
+    score: float
+
+
+class ObjectFinder:
+    """An object with its views, ready to be looked for."""
+
+    def __init__(self, field: GaussianField, hypotheses: int = _HYPOTHESES) -> None:
+        """Draw it from all around: about two seconds.
+
+        Args:
+            field: The Gaussians of one thing (`field.standing.standing_object`, or a selection by a phrase).
+            hypotheses: That are refined in small.
+
+        Raises:
+            BadInput: Too few Gaussians to be a thing.
+        """
+        if len(field) < _LEAST_GAUSSIANS:
+            raise BadInput(f"{len(field)} Gaussians are no object; at least {_LEAST_GAUSSIANS} are needed")
+        self.field, self._hypotheses = field, hypotheses
+        self.views = make_object_views(field, _VIEWS, _ROLLS)
+        self._palette = shaded_palette(self.views.colors)
+
+    def find(
+        self,
+        frames: Sequence[np.ndarray],
+        camera: Camera,
+        *,
+        depth: np.ndarray | None = None,
+        previous: Sequence[np.ndarray] = (),
+        progress: Progress = silent,
+    ) -> PoseEstimate:
+        """The object's pose in the first frame.
+
+        Args:
+            frames: (H, W, 3) uint8 each. More than one are of a camera that stands still: what never changes is no
+                object that is moved; some ten, spread over the time in which it moves, are enough.
+            camera: Of all frames.
+            depth: (H, W) metres of the first frame, 0 where nothing was measured; it makes the answer exact.
+            previous: (4, 4) T_camera_object each, further hypotheses.
+            progress: Of hypotheses.
+
+        Returns:
+            `T_camera_world` is T_camera_object, the field's own frame being the object's.
+        """
+        start = time.perf_counter()
+        if not len(frames) or any(f.shape != (camera.height, camera.width, 3) for f in frames):
+            raise BadInput(f"frames of {camera.width}x{camera.height} are needed, at least one, as the camera's")
+        sight = self.sight(frames, camera)
+        found = find_windows(self.views, color_space(frames[0]), sight.chance, camera, self._hypotheses)
+        found = [Hypothesis(np.linalg.inv(T), 0.0, "previous") for T in previous] + found
+        rough = []
+        for k, hypothesis in enumerate(found):
+            progress("hypotheses", k, len(found))
+            rough.append(self.refined(sight, hypothesis.T_world_camera, _COARSE))
+        best = self._distinct(rough, _REFINED)
+        fine = self._distinct([self.refined(sight, c.T_object_camera, _FINE) for c in best], _REFINED)
+        progress("hypotheses", len(found), len(found))
+        if depth is not None:
+            measured = Frame(frames[0], depth, camera, None)
+            fine = self._distinct([self._measured(sight, measured, c) for c in fine], _REFINED)
+        return self._answer(fine, camera, time.perf_counter() - start)
+
+    def locate(self, frame: Frame, *, previous: np.ndarray | None = None, focal_known: bool = True) -> PoseEstimate:
+        """As `Locator.locate`: the object in one picture, with its depth if there is any.
+
+        Raises:
+            BadInput: The focal length is not known; one object does not tell it.
+        """
+        if not focal_known:
+            raise BadInput("the pose of one thing needs the focal length: its size in the picture says how far it is")
+        known = () if previous is None else (np.linalg.inv(previous),)
+        return self.find([frame.rgb], frame.camera, depth=frame.depth, previous=known)
+
+    def sight(self, frames: Sequence[np.ndarray], camera: Camera) -> Sight:
+        """The first frame, and where in it the object may be."""
+        change = change_from(frames)
+        rgb = frames[0].astype(np.float32) / 255
+        chance = foreground(color_space(frames[0]), self._palette, change)
+        return Sight(camera, rgb, matted(rgb, chance))
+
+    def refined(self, sight: Sight, T_object_camera: np.ndarray, stages: Sequence[tuple]) -> _Candidate:
+        """A hypothesis carried through some stages, and how it looks then."""
+        T, views = T_object_camera, self.views
+        for diameter, steps, blur, forgiving in stages:
+            small = sight.resized(min(1.0, diameter / self._pixels(T, sight.camera)))
+            fit = fit_pose(self.field, small, T, views.center, views.radius, steps, blur, forgiving)
+            T = fit.T_object_camera
+        evidence = agreement(draw_object(self.field, small.camera, T), small)
+        return _Candidate(T, fit.information, evidence, _score(evidence))
+
+    def _measured(self, sight: Sight, frame: Frame, candidate: _Candidate) -> _Candidate:
+        """A candidate moved to where depth was measured; how much of its surface is there counts."""
+        T = candidate.T_object_camera
+        for _ in range(2):
+            aligned = align(draw(self.field, ViewPose(frame.camera, T)), frame, T)
+            T = aligned.T_world_camera
+        drawn = draw_object(self.field, frame.camera, T)
+        evidence = agreement(drawn, sight)
+        seen = (drawn.alpha > 0.9) & (frame.depth > 0)
+        near = np.abs(drawn.depth - frame.depth)[seen] < _DEPTH * frame.depth[seen]
+        evidence["depth"] = float(near.mean()) if seen.sum() >= 20 else 0.0
+        return _Candidate(T, aligned.information, evidence, _score(evidence) + evidence["depth"])
+
+    def _pixels(self, T_object_camera: np.ndarray, camera: Camera) -> float:
+        """Diameter in the picture."""
+        away = float(np.linalg.norm(T_object_camera[:3, 3] - self.views.center))
+        return max(2 * self.views.radius * camera.K[0, 0] / max(away, 1e-6), 8.0)
+
+    def _distinct(self, candidates: list[_Candidate], most: int) -> list[_Candidate]:
+        """The best, no two nearly alike."""
+        kept: list[_Candidate] = []
+        for c in sorted(candidates, key=lambda c: -c.score):
+            if len(kept) < most and all(is_apart(c.T_object_camera, k.T_object_camera, self.views) for k in kept):
+                kept.append(c)
+        return kept
+
+    def _answer(self, fine: list[_Candidate], camera: Camera, seconds: float) -> PoseEstimate:
+        if not fine:
+            return PoseEstimate(
+                None, None, 0.0, False, "nothing in the picture looks like the object", camera.K, seconds=seconds
+            )
+        best = fine[0]
+        margin = best.score - (fine[1].score if len(fine) > 1 else 0.0)
+        evidence = best.evidence | {"margin": margin}
+        chance = _confidence(evidence)
+        covariance = _OPTIMISM * np.linalg.pinv(best.information, hermitian=True)
+        reason = "" if chance >= _CERTAIN else _objection(evidence)
+        return PoseEstimate(
+            *(best.T_object_camera, covariance, chance, chance >= _CERTAIN, reason, camera.K, evidence),
+            *("templates", seconds),
+        )
+
+
+def _score(evidence: dict[str, float]) -> float:
+    """By which hypotheses are ranked."""
+    return evidence["color"] + 0.5 * evidence["overlap"] + 0.3 * evidence["structure"]
+
+
+def find_object(
+    field: GaussianField, frames: Sequence[np.ndarray], camera: Camera, progress: Progress = silent
+) -> PoseEstimate:
+    """`ObjectFinder.find`, once: where the object of a field is in the first of some frames; see there."""
+    return ObjectFinder(field).find(frames, camera, progress=progress)
+
+
+def _objection(evidence: dict[str, float]) -> str:
+    if evidence["overlap"] < 0.5:
+        return f"the outline fits to {100 * evidence['overlap']:.0f} % only"
+    if evidence["margin"] < 0.05:
+        return "it looks the same from another side"
+    return "its colours do not fit well enough"
+
+
+# Of a constant, overlap, color, structure, margin.
+_WEIGHTS = (-6.8, 4.0, 3.0, 2.0, 8.0)
+
+
+def _confidence(evidence: dict[str, float]) -> float:
+    """Chance that the pose is right."""
+    known = np.array([1.0, *(evidence[name] for name in ("overlap", "color", "structure", "margin"))])
+    return float(1 / (1 + np.exp(-np.clip(known @ np.array(_WEIGHTS), -30, 30))))

@@ -44,9 +44,7 @@ missing_packages() {
         has_library libEGL.so.1 || echo libegl1
         has_library libEGL_mesa.so.0 || echo libegl-mesa0
         has_software_gl || echo libgl1-mesa-dri
-        if ls -d "$venv"/lib/python3*/site-packages/open3d >/dev/null 2>&1; then
-            has_library libusb-1.0.so.0 || echo libusb-1.0-0
-        fi
+        has_library libusb-1.0.so.0 || echo libusb-1.0-0
     fi
 }
 

@@ -13,6 +13,7 @@ BENCHES = {
     "language": "bench_language",
     "teacher": "bench_teacher",
     "inversion": "bench_inversion",
+    "grasp": "bench_grasp",
 }
 
 

@@ -11,10 +11,10 @@ from robodistill.cli.console import Console, Verb
 
 @dataclass
 class Bench(Verb):
-    """Measure against ground truth and other methods in the same run: raster, field, language, teacher, inversion."""
+    """Measure against ground truth, and other methods in the same run."""
 
     name: tyro.conf.Positional[str] = tyro.MISSING
-    """Which: raster, field, language, teacher or inversion."""
+    """Which: raster, field, language, teacher, inversion or grasp."""
     seeds: str = "1000:1020"
     """A:B, scenes A to B - 1. Nothing was tuned on 1000 and above."""
     quick: bool = False

@@ -41,18 +41,27 @@ def open_language(path: Path, teacher: str | None) -> tuple[GaussianField, Featu
         BadInput: Not a field, or without features that words can be compared with.
     """
     field = GaussianField.load(path)
+    return field, *text_layer(field, path, teacher)
+
+
+def text_layer(field: GaussianField, name: object, teacher: str | None = None) -> tuple[FeatureLayer, TextTeacher]:
+    """The features of a teacher in a field (the first that reads text), and its text encoder.
+
+    Raises:
+        BadInput: None that words can be compared with; the field is called `name`.
+    """
     if teacher is not None:
         layer = field.layer(teacher)
-        return field, layer, load_text_teacher(layer.teacher)
+        return layer, load_text_teacher(layer.teacher)
     refusals = []
     for layer in field.features.values():
         try:
-            return field, layer, load_text_teacher(layer.teacher)
+            return layer, load_text_teacher(layer.teacher)
         except BadInput as error:
             refusals.append(str(error))
     if refusals:
-        raise BadInput(f"{path} has no features that words can be compared with: {'; '.join(refusals)}")
-    return field, field.layer(), None  # raises: there are no features at all
+        raise BadInput(f"{name} has no features that words can be compared with: {'; '.join(refusals)}")
+    return field.layer(), None  # raises: there are no features at all
 
 
 def query_field(

@@ -36,10 +36,19 @@ def render_picture(
     """
     out = picture_path(out, overwrite)
     field = GaussianField.load(field_path)
-    camera, T_world_camera = chosen_view(field, view, pose)
+    write_png(out, draw(field, what, *chosen_view(field, view, pose), scale=scale))
+    return out
+
+
+@torch.no_grad()
+def draw(field: GaussianField, what: str, camera: Camera, T_world_camera: np.ndarray, scale: int = 0) -> np.ndarray:
+    """The picture as OpenCV writes it: (H, W, 3) uint8 BGR, of "depth" (H, W) uint16 millimetres.
+
+    Raises:
+        BadInput: A field without features or parts.
+    """
     channels = _channels(field, what, scale)
-    with torch.no_grad():
-        seen = render(field, camera, T_world_camera, channels)
+    seen = render(field, camera, T_world_camera, channels)
     if channels is not None:
         image = (seen.features.clamp(0, 1) * 255).round().byte().numpy()[..., ::-1]
     elif what == "rgb":
@@ -48,8 +57,7 @@ def render_picture(
         image = ((seen.normals + 1) / 2 * 255).round().byte().numpy()[..., ::-1]
     else:
         image = (seen.depth * 1000).round().clamp(0, 65535).numpy().astype(np.uint16)
-    write_png(out, np.ascontiguousarray(image))
-    return out
+    return np.ascontiguousarray(image)
 
 
 def _channels(field: GaussianField, what: str, scale: int) -> torch.Tensor | None:

@@ -46,6 +46,8 @@ class Scene:
     """(ngeom + 1,) uint16 object id by geom id, 0 = not labelled; the last entry is for geom -1, nothing."""
     to_part: np.ndarray
     """(ngeom + 1,) uint16 part id by geom id."""
+    spec: object = None
+    """`MjSpec` that the model was compiled from, for those who add to it."""
 
 
 def make_scene(seed: int, objects: Sequence[str] | None = None) -> Scene:
@@ -81,7 +83,7 @@ def make_scene(seed: int, objects: Sequence[str] | None = None) -> Scene:
         Placed(k + 1, spec, paints[k], part_ids[k], _transform(data.body(items[k].name)))
         for k, spec in enumerate(specs)
     )
-    return Scene(model, data, table, tuple(placed), to_object, to_part)
+    return Scene(model, data, table, tuple(placed), to_object, to_part, world.spec)
 
 
 def _choose(rng: np.random.Generator, objects: Sequence[str] | None) -> tuple[list[ObjectSpec], list[Paint]]:

@@ -1,0 +1,1 @@
+"""Where and how can a robot take hold of what a phrase names?"""

@@ -1,0 +1,191 @@
+"""From a selection of Gaussians to ranked grasps: sample, filter, clear, rank, reach; every rejection is counted."""
+
+import time
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+
+from robodistill.config import GraspConfig
+from robodistill.errors import HonestNo
+from robodistill.grasp.candidates import Candidates, Sampler, Scorer, antipodal, filter_normals
+from robodistill.grasp.clearance import Hand, clearances, heights_above
+from robodistill.grasp.grasp import Grasp, GraspList
+from robodistill.grasp.reach import REASONS, NotReached, Reach
+from robodistill.grasp.surface import Surface
+from robodistill.robots.robot import Robot
+
+_AROUND = 0.30  # metres around a thing that its gripper can meet
+_SPACING = 0.004  # metres between points that are looked at for clearance
+_FLAT = 0.003  # metres above the support that count as it
+_TIPS = 0.003  # metres that the tips stay above the support, which fields have a little too deep
+_APART, _TURNED = 0.015, 0.5  # metres, rad: grasps nearer to each other than both are one
+_ROOMY = 0.02  # metres of clearance from which more is no better
+_POINTS = 700  # of a thing at most, for finding contacts
+
+
+class GraspPlanner:
+    """Grasps for a robot on a surface."""
+
+    def __init__(
+        self,
+        robot: Robot,
+        place: Surface,
+        config: GraspConfig | None = None,
+        sampler: Sampler | None = None,
+        scorer: Scorer | None = None,
+    ) -> None:
+        """Prepare. All arms have grippers like the first one's.
+
+        Args:
+            sampler: Proposes candidates instead of the antipodal one.
+            scorer: Scores candidates instead of our terms.
+        """
+        self.robot, self.place, self.config = robot, place, config or GraspConfig()
+        self._hand = Hand(robot, next(iter(robot.arms)))
+        self._sampler, self._scorer = sampler, scorer
+
+    def __call__(self, phrase: str, thing: np.ndarray, part: np.ndarray | None = None) -> GraspList:
+        """Ranked grasps.
+
+        Args:
+            thing: Gaussians of the thing to hold, indices of the field.
+            part: Those of them that may be touched; the whole thing where not given.
+
+        Raises:
+            HonestNo: Nothing is left; `answer` holds the reasons.
+        """
+        start = time.perf_counter()
+        of_thing = np.isin(self.place.ids, thing)
+        touchable = of_thing if part is None else np.isin(self.place.ids, part)
+        nothing = {"grasps": [], "rejected": {}}
+        if touchable.sum() < 8:
+            raise HonestNo(
+                f"{phrase!r}: only {touchable.sum()} points of its surface were seen, too few to hold", nothing
+            )
+        center = np.median(self.place.points[touchable], axis=0)
+        rejected: Counter[str] = Counter()
+        candidates = self._proposed(touchable, rejected)
+        candidates, openings, free = self._cleared(candidates, of_thing, rejected)
+        ranked = self._ranked(candidates, openings, free, center, of_thing)
+        grasps = self._reached(ranked, of_thing, rejected)
+        rejected = Counter({reason: count for reason, count in rejected.items() if count})
+        found = GraspList(phrase, self.robot.name, tuple(grasps), dict(rejected), tuple(center.tolist()))
+        found = replace(found, seconds=time.perf_counter() - start)
+        if not grasps:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common()) or "none was proposed"
+            raise HonestNo(
+                f"{phrase!r}: no grasp is left; of the candidates: {reasons}", nothing | {"rejected": dict(rejected)}
+            )
+        return found
+
+    def _proposed(self, touchable: np.ndarray, rejected: Counter) -> Candidates:
+        """Candidates on what may be touched, after the angles of their contacts."""
+        ids = np.flatnonzero(touchable)
+        if len(ids) > _POINTS:
+            ids = np.sort(np.random.default_rng(self.config.seed).permutation(ids)[:_POINTS])
+        thing = self.place.select(ids)
+        if self._sampler is not None:
+            made = self._sampler(thing, self.place, self._hand.opening, self.config)
+        else:
+            made = antipodal(thing, self.place, self._hand.opening, self.config, self._hand.pads)
+        if not len(made):
+            rejected["points without an opposite that the pads can take"] += len(ids)
+        if self.config.normal_filter:
+            good = filter_normals(made, self.config)
+            rejected["contact angles"] += int((~good).sum())
+            made = made.select(good)
+        return made
+
+    def _cleared(
+        self, candidates: Candidates, of_thing: np.ndarray, rejected: Counter
+    ) -> tuple[Candidates, np.ndarray, np.ndarray]:
+        """Candidates whose gripper touches neither the support nor anything else, their openings and clearances."""
+        config, place = self.config, self.place
+        openings = np.minimum(candidates.widths + config.extra, self._hand.opening)
+        above = heights_above(self._hand, candidates.Ts_world_grasp, openings, place.plane) > _TIPS
+        rejected["the gripper would touch the support"] += int((~above).sum())
+        candidates, openings = candidates.select(above), openings[above]
+        order = np.argsort(-self._early_scores(candidates))
+        order = _spread(candidates.Ts_world_grasp, order, config.kept)
+        rejected["like a better one"] += len(candidates) - len(order)
+        candidates, openings = candidates.select(order), openings[order]
+        middle = place.points[of_thing].mean(0)
+        near = np.linalg.norm(place.points - middle, axis=1) < _AROUND
+        near &= place.heights(place.points) > _FLAT
+        others, own = (_thinned(place.points[near & side]) for side in (~of_thing, of_thing))
+        free = clearances(self._hand, candidates.Ts_world_grasp, openings, others, config.clearance)
+        good = free >= config.clearance
+        good[good] = clearances(self._hand, candidates.Ts_world_grasp[good], openings[good], own, 0.0) >= 0
+        rejected["the gripper would touch something"] += int((~good).sum())
+        return candidates.select(good), openings[good], free[good]
+
+    def _early_scores(self, candidates: Candidates) -> np.ndarray:
+        """(m,) what is known before clearance."""
+        if self._scorer is not None:
+            return np.asarray(self._scorer(candidates, self.place), float)
+        down = -(candidates.Ts_world_grasp[:, :3, 2] @ self.place.up)
+        score = 0.5 * candidates.scores + 0.5 * (0.5 + 0.5 * down)
+        if self.config.normal_filter:
+            score *= 1 - 0.5 * np.nan_to_num(candidates.angles.sum(1), nan=0.5) / np.pi
+        return score
+
+    def _ranked(
+        self, candidates: Candidates, openings: np.ndarray, free: np.ndarray, center: np.ndarray, of_thing: np.ndarray
+    ) -> list[Grasp]:
+        """Best first, with scores in [0, 1]."""
+        points = self.place.points[of_thing]
+        size = max(float(np.linalg.norm(np.ptp(points, axis=0))) / 2, 0.01)
+        away = np.linalg.norm(candidates.Ts_world_grasp[:, :3, 3] - center, axis=1)
+        score = self._early_scores(candidates)
+        if self._scorer is None:
+            central = np.exp(-((away / size) ** 2))
+            roomy = np.clip(free / _ROOMY, 0, 1)
+            score = 0.5 * score + 0.4 * central + 0.1 * roomy
+        return [
+            Grasp(
+                candidates.Ts_world_grasp[k],
+                float(candidates.widths[k]),
+                float(score[k]),
+                float(openings[k]),
+                tuple(candidates.angles[k].tolist()),
+                float(min(free[k], 1.0)),
+            )
+            for k in np.argsort(-score)
+        ]
+
+    def _reached(self, ranked: list[Grasp], of_thing: np.ndarray, rejected: Counter) -> list[Grasp]:
+        """Those that an arm can do, at most as many as wanted, none like a better one."""
+        reach = Reach(self.robot, self.place, of_thing, self.config)
+        found: list[Grasp] = []
+        for grasp in ranked[: self.config.reached]:
+            if len(found) == self.config.wanted:
+                break
+            answer = reach(grasp)
+            if isinstance(answer, NotReached):
+                rejected[answer.reason] += 1
+            else:
+                found.append(answer)
+        rejected["not looked at"] += len(ranked) - len(found) - sum(rejected[reason] for reason in REASONS)
+        return found
+
+
+def _spread(Ts: np.ndarray, order: np.ndarray, most: int) -> np.ndarray:
+    """Of poses in an order, the first of each neighbourhood, at most so many."""
+    kept: list[int] = []
+    left = order
+    while len(left) and len(kept) < most:
+        first = left[0]
+        kept.append(int(first))
+        near = np.linalg.norm(Ts[left, :3, 3] - Ts[first, :3, 3], axis=1) < _APART
+        same_x = np.abs(Ts[left, :3, 0] @ Ts[first, :3, 0]) > np.cos(_TURNED)
+        same_z = Ts[left, :3, 2] @ Ts[first, :3, 2] > np.cos(_TURNED)
+        left = left[~(near & same_x & same_z)]
+    return np.array(kept, int)
+
+
+def _thinned(points: np.ndarray) -> np.ndarray:
+    """One point in each small cell."""
+    if not len(points):
+        return points
+    return points[np.unique(np.floor(points / _SPACING).astype(np.int64), axis=0, return_index=True)[1]]

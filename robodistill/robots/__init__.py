@@ -1,0 +1,1 @@
+"""Robots: a model of any URDF, kinematics, inverse kinematics and collision."""

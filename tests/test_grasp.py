@@ -1,0 +1,256 @@
+"""Grasps on analytic surfaces: what is found, what is rejected and why, phrases, files, motions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_edit import table_with_box
+
+from robodistill.config import GraspConfig
+from robodistill.errors import BadInput, HonestNo
+from robodistill.grasp.candidates import Candidates
+from robodistill.grasp.clearance import Hand, clearances, heights_above, lowest, signed_distance
+from robodistill.grasp.grasp import GraspList
+from robodistill.grasp.motion import lift_trajectory
+from robodistill.grasp.phrase import object_and_part
+from robodistill.grasp.planner import GraspPlanner
+from robodistill.grasp.surface import Surface, field_surface
+from robodistill.robots.robot import load_robot
+from robodistill.robots.urdf import Shape
+
+pytest.importorskip("roboticstoolbox", reason="robots need roboticstoolbox: pip install robodistill[robot]")
+pytest.importorskip("coal", reason="robots need coal: pip install robodistill[robot]")
+
+ROBOTS = {name: load_robot(name) for name in ("yumi", "two_pandas")}
+
+
+def box_points(size: tuple, center: tuple, step: float = 0.004) -> tuple[np.ndarray, np.ndarray]:
+    """Points and outward normals of a box's six faces."""
+    points, normals = [], []
+    for axis in range(3):
+        a, b = (k for k in range(3) if k != axis)
+        grid = np.stack(np.meshgrid(*(np.arange(-size[k] / 2, size[k] / 2 + 1e-9, step) for k in (a, b))), -1).reshape(
+            -1, 2
+        )
+        for side in (-1, 1):
+            face = np.zeros((len(grid), 3))
+            face[:, [a, b]], face[:, axis] = grid, side * size[axis] / 2
+            points.append(face)
+            normals.append(np.tile(side * np.eye(3)[axis], (len(grid), 1)))
+    return np.concatenate(points) + center, np.concatenate(normals)
+
+
+def sphere_points(radius: float, center: tuple, count: int = 1500) -> tuple[np.ndarray, np.ndarray]:
+    """Points and outward normals of a sphere."""
+    k = np.arange(count) + 0.5
+    polar, around = np.arccos(1 - 2 * k / count), np.pi * (1 + 5**0.5) * k
+    normals = np.stack([np.cos(around) * np.sin(polar), np.sin(around) * np.sin(polar), np.cos(polar)], -1)
+    return radius * normals + np.array(center), normals
+
+
+def table_with(*things: tuple[np.ndarray, np.ndarray]) -> tuple[Surface, list[np.ndarray]]:
+    """A table top with things on it, and the ids of each thing's points."""
+    grid = np.stack(np.meshgrid(np.arange(-0.4, 0.4, 0.01), np.arange(-0.3, 0.3, 0.01)), -1).reshape(-1, 2)
+    table = np.column_stack([grid, np.zeros(len(grid))]), np.tile([0.0, 0, 1], (len(grid), 1))
+    points, normals = (np.concatenate([part[k] for part in (table, *things)]) for k in (0, 1))
+    first = len(grid) + np.cumsum([0, *(len(thing[0]) for thing in things)])
+    ids = [np.arange(a, b) for a, b in zip(first, first[1:], strict=False)]
+    return Surface(points, normals, np.arange(len(points)), np.array([0.0, 0, 1, 0])), ids
+
+
+BOX = box_points((0.03, 0.08, 0.05), (0.05, 0.0, 0.025))
+
+
+@pytest.mark.parametrize("name", ROBOTS)
+def test_a_box_is_held_across_its_short_side(name):
+    """Closing along the 30 mm, square to the faces, on the asked thing, by the nearer arm, with every pose free."""
+    place, (ids,) = table_with(BOX)
+    robot = ROBOTS[name]
+    found = GraspPlanner(robot, place)("box", ids)
+    assert len(found.grasps) >= 3
+    best = found.grasps[0]
+    np.testing.assert_allclose(best.width, 0.03, atol=0.002)
+    assert abs(best.T_world_grasp[0, 0]) > 0.97 and max(best.angles) < 0.2
+    assert best.T_world_grasp[2, 2] < 0 and 0.0 < best.T_world_grasp[2, 3] < 0.06
+    assert best.width < best.opening <= robot.arms[best.arm].opening and best.arm in robot.arms
+    assert [g.score for g in found.grasps] == sorted((g.score for g in found.grasps), reverse=True)
+    arm = robot.arms[best.arm]
+    for way, T in (
+        (best.approach, best.T_world_pregrasp),
+        (best.reach, best.T_world_grasp),
+        (best.raise_, best.T_world_lift),
+    ):
+        np.testing.assert_allclose(robot.tool_poses(best.arm, way[-1]), T, atol=1e-3)
+        assert (way >= arm.limits[:, 0]).all() and (way <= arm.limits[:, 1]).all()
+    np.testing.assert_allclose(
+        best.T_world_lift[:3, 3] - best.T_world_grasp[:3, 3], [0, 0, GraspConfig().lift], atol=1e-9
+    )
+
+
+def test_what_is_too_wide_is_refused_with_reasons():
+    """A ball of 80 mm: no chord through its middle fits, and those off it leave the friction cones."""
+    place, (ids,) = table_with(sphere_points(0.04, (0, 0, 0.04)))
+    with pytest.raises(HonestNo) as caught:
+        GraspPlanner(ROBOTS["yumi"], place)("ball", ids)
+    assert sum(caught.value.answer["rejected"].values()) > 0 and "no grasp is left" in str(caught.value)
+    large, (ids,) = table_with(sphere_points(0.05, (0, 0, 0.05)))
+    with pytest.raises(HonestNo):  # 80 mm do not span 100, nor a chord of it that the pads could hold
+        GraspPlanner(ROBOTS["two_pandas"], large, GraspConfig(spare=0.0))("ball", ids)
+    small, (ids,) = table_with(sphere_points(0.018, (0, 0, 0.018)))
+    assert GraspPlanner(ROBOTS["yumi"], small)("ball", ids).grasps[0].width > 0.03
+
+
+def test_the_normal_filter_is_what_refuses_slopes():
+    """A ridge whose sides lean by 45 degrees: refused with the filter, proposed without it."""
+    x = np.repeat([-1.0, 1.0], 400)
+    h, y = np.tile(
+        np.stack(np.meshgrid(np.linspace(0.002, 0.02, 20), np.linspace(-0.03, 0.03, 20)), -1).reshape(-1, 2), (2, 1)
+    ).T
+    points = np.column_stack([x * (0.021 - h), y, h])
+    normals = np.column_stack([x, 0 * x, np.ones(800)]) / 2**0.5
+    place, (ids,) = table_with((points, normals))
+    with pytest.raises(HonestNo):
+        GraspPlanner(ROBOTS["yumi"], place)("ridge", ids)
+    open_ = GraspPlanner(ROBOTS["yumi"], place, GraspConfig(normal_filter=False))("ridge", ids)
+    assert len(open_.grasps) > 0 and "contact angles" not in open_.rejected
+
+
+def test_neighbours_and_distance_are_reasons():
+    """Walls 8 mm beside a thing keep the gripper out; the same thing two metres away keeps the arms from it."""
+    walls = [box_points((0.01, 0.2, 0.12), (0.05 + s * 0.028, 0.0, 0.06)) for s in (-1, 1)]
+    walls += [box_points((0.09, 0.01, 0.12), (0.05, s * 0.053, 0.06)) for s in (-1, 1)]
+    place, (ids, *_) = table_with(BOX, *walls)
+    with pytest.raises(HonestNo) as caught:
+        GraspPlanner(ROBOTS["yumi"], place)("box", ids)
+    assert caught.value.answer["rejected"]["the gripper would touch something"] > 0
+    robot = ROBOTS["yumi"]
+    far = robot.T_world_base.copy()
+    far[1, 3] -= 2.0
+    place, (ids,) = table_with(BOX)
+    with pytest.raises(HonestNo) as caught:
+        GraspPlanner(robot.placed(far), place)("box", ids)
+    assert caught.value.answer["rejected"]["out of reach"] > 0
+
+
+def test_a_part_is_where_the_pads_go():
+    """Asked for one end of a bar, the hand goes there; the whole bar is not in its way."""
+    place, (ids,) = table_with(box_points((0.025, 0.16, 0.03), (0.0, 0.0, 0.015)))
+    end = ids[place.points[ids, 1] > 0.04]
+    found = GraspPlanner(ROBOTS["yumi"], place)("end", ids, end)
+    assert all(grasp.T_world_grasp[1, 3] > 0.03 for grasp in found.grasps)
+    assert found.center[1] > 0.04
+
+
+def test_other_samplers_and_scorers_plug_in():
+    """A sampler without normals is cleared and reached like ours, a scorer decides the order."""
+    place, (ids,) = table_with(BOX)
+    T = np.diag([1.0, -1.0, -1.0, 1.0])
+    T[:3, 3] = 0.05, 0.0, 0.03
+    other = T.copy()
+    other[1, 3] = 0.025
+    buried = T.copy()
+    buried[2, 3] = -0.05
+
+    def sampler(thing, around, opening, config):
+        assert len(thing.points) and len(around.points) > len(thing.points) and opening == 0.05
+        poses = np.array([T, other, buried])
+        return Candidates(poses, np.full(3, 0.03), np.full((3, 2), np.nan), np.ones(3))
+
+    def scorer(candidates, around):
+        return np.where(candidates.Ts_world_grasp[:, 1, 3] > 0.01, 0.9, 0.2)
+
+    found = GraspPlanner(ROBOTS["yumi"], place, sampler=sampler, scorer=scorer)("box", ids)
+    assert [round(g.score, 1) for g in found.grasps] == [0.9, 0.2]
+    assert found.rejected["the gripper would touch the support"] == 1
+
+
+def test_too_little_surface_is_an_honest_no():
+    """A thing of three points cannot be held."""
+    place, (ids,) = table_with(BOX)
+    with pytest.raises(HonestNo, match="too few"):
+        GraspPlanner(ROBOTS["yumi"], place)("box", ids[:3])
+
+
+def test_clearance_is_that_of_the_hand():
+    """A point 5 mm outside a finger's face is 5 mm away; heights are those of the tips."""
+    hand = Hand(ROBOTS["yumi"], "left")
+    T = np.diag([1.0, -1.0, -1.0, 1.0])
+    T[:3, 3] = 0, 0, 0.2
+    out = 0.02 + 0.008 + 0.005  # half the opening, a finger's thickness, the gap
+    points = np.tile([out, 0, 0.2], (3, 1))
+    np.testing.assert_allclose(clearances(hand, T[None], np.array([0.04]), points, 0.0), 0.005, atol=1e-6)
+    np.testing.assert_allclose(
+        heights_above(hand, T[None], np.array([0.04]), np.array([0, 0, 1.0, 0])), 0.19, atol=1e-6
+    )
+    assert clearances(hand, T[None], np.array([0.04]), points[:2], 0.0) == np.inf  # two points may be strays
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Shape("box", np.eye(4), (0.2, 0.4, 0.6)),
+        Shape("sphere", np.eye(4), (0.3,)),
+        Shape("capsule", np.eye(4), (0.1, 0.4)),
+        Shape("cylinder", np.eye(4), (0.2, 0.4)),
+        Shape(
+            "hull", np.eye(4), (), np.array([[x, y, z] for x in (-0.1, 0.1) for y in (-0.2, 0.2) for z in (-0.3, 0.3)])
+        ),
+    ],
+)
+def test_distances_are_those_of_sampled_shapes(shape):
+    """Outside, the distance to a shape's support points bounds it: along an axis both are the same."""
+    for axis in range(3):
+        up = np.eye(3)[axis]
+        reach = -float(lowest(shape, -up)) if shape.kind != "hull" else float(np.abs(shape.points[:, axis]).max())
+        np.testing.assert_allclose(signed_distance(shape, (reach + 0.05) * up), 0.05, atol=1e-9)
+        assert signed_distance(shape, 0 * up) < 0
+
+
+def test_the_surface_of_a_field_faces_the_cameras():
+    """Normals of a box on a table point outwards and up, the support is the table."""
+    field, selection = table_with_box()
+    place = field_surface(field)
+    np.testing.assert_allclose(place.plane, [0, 0, 1, 0], atol=2e-3)
+    box = selection.numpy()[place.ids]
+    points, normals = place.points[box], place.normals[box]
+    outward = points * [1, 1, 0]
+    sides = (points[:, 2] < 0.045) & (points[:, 2] > 0.012)
+    assert ((normals[sides] * outward[sides]).sum(1) > 0).mean() > 0.98
+    assert place.normals[~box & (np.abs(place.points[:, :2]).max(1) > 0.08)][:, 2].min() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("phrase", "thing", "part"),
+    [
+        ("red mug", "red mug", None),
+        ("the red mug by the handle", "red mug", "handle of the red mug"),
+        ("hammer at its head", "hammer", "head of the hammer"),
+        ("handle of the pan", "pan", "handle of the pan"),
+    ],
+)
+def test_phrases_name_things_and_parts(phrase, thing, part):
+    """What to hold, and where."""
+    assert object_and_part(phrase) == (thing, part)
+
+
+def test_grasps_round_trip_and_motion_is_slow_enough(tmp_path):
+    """What is saved loads again; the motion starts at home, closes, lifts, and never exceeds the joints' speeds."""
+    place, (ids,) = table_with(BOX)
+    robot = ROBOTS["yumi"]
+    made = GraspPlanner(robot, place, GraspConfig(wanted=2))("box", ids)
+    again = GraspList.load(made.save(tmp_path / "g.json"))
+    assert (again.phrase, again.rejected, again.center) == (made.phrase, made.rejected, made.center)
+    np.testing.assert_allclose(again.grasps[1].reach, made.grasps[1].reach, atol=1e-6)
+    with pytest.raises(BadInput, match="exists"):
+        made.save(tmp_path / "g.json")
+    motion = lift_trajectory(robot, "yumi", again.grasps[0], {"phrase": "box"})
+    np.testing.assert_allclose(motion.positions[0], robot.home, atol=1e-6)
+    speeds = np.abs(np.diff(motion.positions, axis=0)) / np.maximum(np.diff(motion.times), 1e-9)[:, None]
+    assert (speeds.max(0) <= np.concatenate([arm.velocity for arm in robot.arms.values()]) * 0.6).all()
+    which = list(robot.arms).index(again.grasps[0].arm)
+    assert motion.openings[-1, which] == 0 and motion.openings[:, 1 - which].min() == 0.05
+    assert motion.task == {"phrase": "box", "kind": "lift", "arm": again.grasps[0].arm}
+    control = lift_trajectory(robot, "yumi", again.grasps[0], {}, close=False)
+    assert control.openings[:, which].min() >= again.grasps[0].width
+    with pytest.raises(BadInput, match="knows no arm"):
+        lift_trajectory(robot, "yumi", replace(again.grasps[0], approach=None), {})

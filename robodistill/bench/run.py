@@ -14,6 +14,7 @@ BENCHES = {
     "teacher": "bench_teacher",
     "inversion": "bench_inversion",
     "grasp": "bench_grasp",
+    "tracking": "bench_tracking",
 }
 
 

@@ -31,6 +31,7 @@ VERBS = {
     "grasp": ("grasp", "Grasp", "how can a robot take hold of what a phrase names?"),
     "update": ("update", "Update", "bring a field up to date after something moved"),
     "simulate": ("simulate", "Simulate", "run a trajectory in physics and judge it"),
+    "track": ("track", "Track", "follow an object's parts through a film"),
     "bench": ("bench", "Bench", "measure against ground truth and against other methods"),
     "demo": ("demo", "Demo", "the whole chain on the sample that ships with the package"),
     "doctor": ("doctor", "Doctor", "what is installed, what each missing part would add"),

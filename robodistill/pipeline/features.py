@@ -112,7 +112,7 @@ def add_features(
         folder = None if cache is None else cache / "".join(c if c.isalnum() else "_" for c in spec)
         maps = TeacherMaps(teacher, frames, folder, progress)
         layer = _layer(field, frames, views, maps, capture, spec, config, progress)
-        if isinstance(teacher, ShapeTeacher):
+        if isinstance(teacher, ShapeTeacher) and teacher.kind.stop <= teacher.dim:  # features of words, not of places
             layer = add_shape(field, layer, teacher, config.shape)
         layers[spec.partition(":")[0]] = layer
         if folder is not None:

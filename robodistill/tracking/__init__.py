@@ -1,0 +1,1 @@
+"""Follow the parts of an object through a plain video: part poses, joints, contact."""

@@ -1,0 +1,197 @@
+"""The whole of tracking: first pose, frame to frame, joints, the joint pass, and what it adds up to."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+
+from robodistill.config import TrackingConfig
+from robodistill.errors import BadInput, HonestNo
+from robodistill.field.gaussians import GaussianField
+from robodistill.geometry.camera import Camera
+from robodistill.inversion.object_pose import find_object
+from robodistill.progress import Progress, silent
+from robodistill.tracking.articulation import Articulation, in_order
+from robodistill.tracking.hold import find_held
+from robodistill.tracking.joint_search import moves_with, search_joint
+from robodistill.tracking.joints import fit_joints
+from robodistill.tracking.model import PartModel
+from robodistill.tracking.motion import Joint, PartMotion
+from robodistill.tracking.photometric import Quadratic
+from robodistill.tracking.refine import Refined, refine
+from robodistill.tracking.rsrd import follow_rsrd, judged
+from robodistill.tracking.rsrd_loss import load_features
+from robodistill.tracking.segments import merged
+from robodistill.tracking.tracker import Followed, follow
+
+Method = Literal["ours", "rsrd"]
+_ASKED = 10  # frames that the first pose is told the background by
+_LEAST_SEEN = 0.35  # of the object, in the median frame, for the film to show it at all
+
+
+def track_parts(
+    field: GaussianField,
+    labels: np.ndarray,
+    names: Sequence[str],
+    frames: Sequence[np.ndarray],
+    times: np.ndarray,
+    camera: Camera,
+    T_camera_object: np.ndarray | None = None,
+    config: TrackingConfig | None = None,
+    merge: bool = False,
+    method: Method = "ours",
+    progress: Progress = silent,
+) -> PartMotion:
+    """Follow the parts of a scanned object through a film from a fixed camera.
+
+    Args:
+        field: The scan.
+        labels: (N,) part of each Gaussian, 0 to P - 1; -1 for what is not the object.
+        names: P names.
+        frames: (H, W, 3) uint8 each.
+        times: (T,) seconds.
+        T_camera_object: (4, 4) the scan's coordinates in the first frame's camera; found without a guess where None.
+        merge: Make one of the parts that the film does not show to move against each other.
+        method: `rsrd` follows the parts as that paper does, see `rsrd`. It knows no joints: these are fitted to its
+            poses and change none. Nor does it ever say no to a film.
+
+    Raises:
+        BadInput: No such method.
+        HonestNo: The object is not found in the first frame, or the film does not agree with it.
+    """
+    if method not in get_args(Method):
+        raise BadInput(f"method {method!r}: one of {', '.join(get_args(Method))} is needed")
+    config = config or TrackingConfig()
+    keep = labels >= 0
+    model = PartModel(field.select(torch.from_numpy(keep)), labels[keep])
+    if T_camera_object is None:
+        T_camera_object = first_pose(model.field, frames, camera, progress)
+    Ts_first = np.tile(T_camera_object, (model.parts, 1, 1))
+    if method == "ours":
+        followed = follow(model, frames, camera, Ts_first, config, progress=progress)
+        _check(followed.quadratics)
+    else:
+        features = load_features(model.field.features)
+        Ts = follow_rsrd(model, frames, camera, Ts_first, features=features, progress=progress)
+        followed = judged(model, frames, camera, Ts, config)
+    joints, Ts, quadratics = (), followed.Ts_camera_part, followed.quadratics
+    if model.parts > 1:
+        found = _joints_of(model, followed)
+        fewer = merged(labels, _as_one(model, followed, found), model.parts) if merge else None
+        if fewer is not None:
+            model, followed = _merge(field, labels, fewer, model, followed)
+            labels, names = fewer, [f"part {k + 1}" for k in range(fewer.max() + 1)]
+            found = _joints_of(model, followed) if model.parts > 1 else ()
+        joints, Ts, quadratics = found, followed.Ts_camera_part, followed.quadratics
+    if method == "ours" and model.parts > 1:
+        articulation = Articulation(in_order(found, model.parts), model.centers)
+        refined = refine(
+            *(model, frames, camera, followed.background, followed.Ts_camera_part, articulation, config),
+            progress=progress,
+        )
+        Ts = np.stack([refined.articulation.poses(state) for state in refined.states])
+        joints, quadratics = _with_values(refined), refined.quadratics
+    return PartMotion(
+        parts=tuple(names),
+        Ts_camera_part=Ts,
+        confidence=np.array([_confidence(q) for q in quadratics]),
+        visible=np.array([np.clip(q.visible, 0, 1) for q in quadratics]),
+        held=find_held(model, Ts, quadratics),
+        joints=joints,
+        labels=labels.astype(np.int32),
+        times=np.asarray(times, np.float64),
+        camera=camera,
+    )
+
+
+def first_pose(
+    thing: GaussianField, frames: Sequence[np.ndarray], camera: Camera, progress: Progress = silent
+) -> np.ndarray:
+    """(4, 4) T_camera_object in the first frame, without a guess.
+
+    Raises:
+        HonestNo: It is not found there.
+    """
+    others = [frames[k] for k in np.linspace(0, len(frames) - 1, min(_ASKED, len(frames))).astype(int)[1:]]
+    found = find_object(thing, [frames[0], *others], camera, progress)
+    if not found.converged:
+        raise HonestNo(f"the object is not found in the film's first frame: {found.reason}", found.as_values())
+    return found.T_camera_world
+
+
+def _joints_of(model: PartModel, followed: Followed) -> tuple[Joint, ...]:
+    """The tree of joints that the followed poses show.
+
+    Lost frames look as if parts were free of each other, and hands part nothing that was whole: none is called free.
+    """
+    quadratics = followed.quadratics
+    seen = np.array([q.visible * (q.area > 0) for q in quadratics])
+    misfit = np.array([q.misfit for q in quadratics])
+    # a frame that fits worse than most is one in which something was lost
+    fitting = 1 / (1 + (misfit / (1.5 * np.median(misfit))) ** 6)
+    points = [model.points[model.labels == p] for p in range(model.parts)]
+    fitted = fit_joints(followed.Ts_camera_part, points, np.clip(seen * fitting[:, None], 0.02, 1), free=False)
+    return tuple(search_joint(model, followed.Ts_camera_part, quadratics, joint) for joint in fitted)
+
+
+def _as_one(model: PartModel, followed: Followed, joints: tuple[Joint, ...]) -> list[tuple[int, int]]:
+    """Pairs of parts that the film does not show to move against each other."""
+    fixed = [(joint.parent, joint.child) for joint in joints if joint.kind == "fixed"]
+    return fixed + moves_with(model, followed.Ts_camera_part, followed.quadratics, joints)
+
+
+def _merge(
+    field: GaussianField, labels: np.ndarray, fewer: np.ndarray, model: PartModel, followed: Followed
+) -> tuple[PartModel, Followed]:
+    """The model with fewer parts, each where the largest of its pieces was."""
+    keep = labels >= 0
+    counts = np.bincount(labels[keep], minlength=model.parts)
+    largest = []
+    for part in range(fewer.max() + 1):
+        inside = np.unique(labels[(fewer == part) & keep])
+        largest.append(int(inside[counts[inside].argmax()]))
+    quadratics = [
+        replace(q, visible=q.visible[largest], area=q.area[largest], lights=q.lights[largest])
+        for q in followed.quadratics
+    ]
+    poses = followed.Ts_camera_part[:, largest]
+    merged_model = PartModel(field.select(torch.from_numpy(keep)), fewer[keep])
+    return merged_model, replace(followed, Ts_camera_part=poses, quadratics=quadratics)
+
+
+def _with_values(refined: Refined) -> tuple[Joint, ...]:
+    """The joints with the values of all frames, and their uncertainty from the solve."""
+    values = np.array([state.values for state in refined.states])
+    std = np.sqrt(np.diag(refined.shape_covariance))
+    joints, at = [], 0
+    for k, joint in enumerate(refined.articulation.joints):
+        count = {"revolute": 4, "prismatic": 2, "screw": 5}.get(joint.kind, 0)
+        if count:
+            own = std[at : at + count]
+            low, high = np.quantile(values[:, k], [0.01, 0.99])
+            joint = replace(
+                joint,
+                values=values[:, k],
+                range=(float(min(low, 0)), float(max(high, 0))),
+                axis_std=float(np.hypot(*own[:2])),
+                origin_std=float(np.hypot(*own[2:4])) if count > 2 else 0.0,
+            )
+        at += count
+        joints.append(joint)
+    return tuple(joints)
+
+
+def _check(quadratics: list[Quadratic]) -> None:
+    seen = float(np.median([(q.visible * q.area).sum() / max(q.area.sum(), 1) for q in quadratics]))
+    if not seen > _LEAST_SEEN:
+        raise HonestNo(
+            f"the film does not show this object moving: its median frame agrees with {100 * seen:.0f} % of it "
+            f"(at least {100 * _LEAST_SEEN:.0f} % are needed)"
+        )
+
+
+def _confidence(q: Quadratic) -> np.ndarray:
+    """(P,) chance that a pose is right to 5 % of the object's size, from what is seen of the part."""
+    return np.where(q.area > 0, 1 / (1 + np.exp(-(8 * q.visible - 3))), 0.1)

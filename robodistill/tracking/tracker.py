@@ -1,0 +1,143 @@
+"""Follow the parts from frame to frame: predict, look around, descend; each frame alightst the scan, so nothing drifts.
+
+The job of RSRD's 4D-DPM (Kerr et al., "Robot See Robot Do", CoRL 2024), whose own way is `rsrd`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from robodistill.config import TrackingConfig
+from robodistill.geometry.camera import Camera
+from robodistill.progress import Progress, silent
+from robodistill.tracking.articulation import Articulation, FreeParts
+from robodistill.tracking.background import Background
+from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.photometric import Picture, Quadratic, linearize, misfit
+from robodistill.tracking.priors import contact_terms, find_contacts, pull
+
+_SETTLED = 2e-4  # metres and rad of a step after which no more is taken
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """The parts' way through the video."""
+
+    Ts_camera_part: np.ndarray
+    """(T, P, 4, 4)."""
+    quadratics: list[Quadratic]
+    """What the pictures alone say about each frame's poses."""
+    background: Background
+
+
+class Follower:
+    """Solves for the part poses of one frame."""
+
+    def __init__(self, model: PartModel, config: TrackingConfig, coordinates: FreeParts | Articulation) -> None:
+        self.model, self.config, self.coordinates = model, config, coordinates
+        # a joint says more than that its parts touch
+        touching = isinstance(coordinates, FreeParts)
+        self.contacts = find_contacts(model, config.contact_reach * model.size) if touching else []
+
+    def solve(
+        self, picture: Picture, state: Any, wanted: np.ndarray, lights: np.ndarray | None, wide: bool = True
+    ) -> tuple[Any, Quadratic]:
+        """The state near the given one whose poses fit the picture best, and the quadratic there.
+
+        Args:
+            wanted: (P, 4, 4) poses that it is drawn to, weakly.
+            lights: (P, 4) of `Quadratic`, to start from.
+            wide: First with the blur that lets far things be felt.
+        """
+        steps = [(self.config.blur, 1.4 * self.config.spread)] * (self.config.wide_steps if wide else 0)
+        steps += [(0.0, self.config.spread)] * self.config.fine_steps
+        best, kept = None, state
+        for blur, spread in steps:
+            Ts = self.coordinates.poses(state)
+            q = linearize(self.model, Ts, picture, spread, lights, blur)
+            if not np.isfinite(q.cost):
+                break
+            lights = q.lights
+            if blur == 0 and (best is None or q.cost < best.cost):
+                best, kept = q, state
+            x = self._step(state, Ts, q, wanted)
+            state = self.coordinates.moved(state, x)
+            if blur == 0 and np.abs(x).max() < _SETTLED:
+                break
+        last = linearize(self.model, self.coordinates.poses(state), picture, self.config.spread, lights)
+        return (state, last) if best is None or last.cost <= best.cost else (kept, best)
+
+    def best_start(self, picture: Picture, states: list, lights: np.ndarray | None) -> Any:
+        """Of several states the one whose blurred picture is nearest."""
+        if len(states) == 1:
+            return states[0]
+        config = self.config
+        costs = [
+            misfit(self.model, self.coordinates.poses(s), picture, 2 * config.spread, lights, config.blur)
+            for s in states
+        ]
+        return states[int(np.argmin(costs))]
+
+    def _step(self, state: Any, Ts: np.ndarray, q: Quadratic, wanted: np.ndarray) -> np.ndarray:
+        config = self.config
+        touch = contact_terms(self.model, Ts, self.contacts, config.contact_spread)
+        drawn = pull(self.model, Ts, wanted, config.jump, config.jump / self.model.radii.mean())
+        J = self.coordinates.jacobian(state)
+        H = J.T @ (q.H + touch[0] + drawn[0]) @ J
+        x = -np.linalg.solve(H + np.diag(1e-6 * np.diag(H) + 1e-9), J.T @ (q.g + touch[1] + drawn[1]))
+        # a step is believed as far as the picture's slope reaches
+        reach = np.abs((J @ x).reshape(-1, 6)) / ([0.03] * 3 + [0.25] * 3)
+        return x / max(1.0, reach.max())
+
+
+def follow(
+    model: PartModel,
+    frames: Sequence[np.ndarray],
+    camera: Camera,
+    Ts_first: np.ndarray,
+    config: TrackingConfig | None = None,
+    usable: Sequence[np.ndarray] | None = None,
+    progress: Progress = silent,
+) -> Followed:
+    """Follow the parts through a video from a fixed camera.
+
+    Args:
+        frames: (H, W, 3) uint8 each.
+        Ts_first: (P, 4, 4) poses in the first frame, right to a few percent of the object's size.
+        usable: (H, W) weights of each frame's pixels, 0 on people, where something says so.
+    """
+    config = config or TrackingConfig()
+    follower = Follower(model, config, FreeParts(model.centers))
+    background = Background(frames, _covered(model, Ts_first, camera))
+    poses, quadratics, lights = [], [], None
+    for k, image in enumerate(frames):
+        rgb = image.astype(np.float32) / 255
+        picture = Picture(rgb, background.rgb, background.known, camera, None if usable is None else usable[k])
+        start = follower.best_start(picture, _predictions(poses) if poses else [Ts_first], lights)
+        Ts, q = follower.solve(picture, start, start, lights)
+        lights = q.lights
+        poses.append(Ts)
+        quadratics.append(q)
+        background.add(rgb, _covered(model, Ts, camera))
+        progress("track", k + 1, len(frames), f"{100 * q.visible.mean():.0f} % seen")
+    return Followed(np.stack(poses), quadratics, background)
+
+
+def _predictions(poses: list[np.ndarray]) -> list[np.ndarray]:
+    """The last poses, and these carried on by the last step, whole and half."""
+    last = poses[-1]
+    if len(poses) == 1:
+        return [last]
+    step = last @ np.linalg.inv(poses[-2])
+    half = step.copy()
+    half[:, :3, :3] = Rotation.from_rotvec(0.5 * Rotation.from_matrix(step[:, :3, :3]).as_rotvec()).as_matrix()
+    half[:, :3, 3] *= 0.5
+    return [last, half @ last, step @ last]
+
+
+def _covered(model: PartModel, Ts: np.ndarray, camera: Camera) -> np.ndarray:
+    """(H, W) bool: where the object is drawn."""
+    return model.draw(Ts, Window(camera, 0, 0, camera.width, camera.height)).alpha.max(0) > 0.03

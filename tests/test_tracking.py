@@ -1,0 +1,237 @@
+"""Tracking: layers, the quadratic of a frame, joints as coordinates, a film of two boxes, files."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from robodistill.config import TrackingConfig
+from robodistill.errors import BadInput, HonestNo, UnsupportedVersion
+from robodistill.field.gaussians import GaussianField
+from robodistill.geometry.camera import Camera
+from robodistill.raster.sh import rgb_to_sh0
+from robodistill.tracking.articulation import Articulation, State, in_order, moved_parts
+from robodistill.tracking.background import Background
+from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.motion import Joint, PartMotion
+from robodistill.tracking.photometric import Picture, linearize, misfit
+from robodistill.tracking.segments import merged
+from robodistill.tracking.track import track_parts
+
+CAMERA = Camera.from_fov(np.radians(45), 160, 120)
+FRAMES = 14
+
+
+def box(center: tuple, half: tuple, tones: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Points and colours on a box's faces, 4 mm apart, in blotches of 2 cm."""
+    points = []
+    for axis in range(3):
+        a, b = (k for k in range(3) if k != axis)
+        grid = np.stack(np.meshgrid(np.arange(-half[a], half[a], 0.004), np.arange(-half[b], half[b], 0.004)), -1)
+        for side in (-1, 1):
+            face = np.zeros((grid[..., 0].size, 3))
+            face[:, a], face[:, b], face[:, axis] = grid[..., 0].ravel(), grid[..., 1].ravel(), side * half[axis]
+            points.append(face)
+    points = np.concatenate(points)
+    blotch = np.floor(points / 0.02).astype(int)
+    palette = tones.uniform(0.1, 0.9, (4096, 3))
+    return points + center, palette[(blotch @ [1, 31, 977]) % 4096]
+
+
+@pytest.fixture(scope="module")
+def model() -> PartModel:
+    """A base and a lid on it, 16 cm wide."""
+    tones = np.random.default_rng(1)
+    base, lid = box((0, 0, 0), (0.08, 0.05, 0.03), tones), box((0, 0, 0.042), (0.08, 0.05, 0.01), tones)
+    points, colors = (np.concatenate(both) for both in zip(base, lid, strict=True))
+    n = len(points)
+    field = GaussianField(
+        torch.from_numpy(points).float(),
+        torch.tensor([1.0, 0, 0, 0]).repeat(n, 1),
+        torch.full((n, 3), 0.003),
+        torch.full((n,), 0.95),
+        rgb_to_sh0(torch.from_numpy(colors).float())[:, None],
+    )
+    return PartModel(field, np.repeat([0, 1], [len(base[0]), len(lid[0])]))
+
+
+HINGE = Joint("revolute", 0, 1, np.array([1.0, 0, 0]), np.array([0, 0.05, 0.032]), 0.0, np.zeros(FRAMES), (0.0, 1.0))
+
+
+def start() -> np.ndarray:
+    """(4, 4) half a metre away, seen from above."""
+    T = np.eye(4)
+    T[:3, :3] = Rotation.from_euler("xyz", [2.2, 0.15, 0.3]).as_matrix()
+    T[:3, 3] = [0.0, 0.0, 0.5]
+    return T
+
+
+@pytest.fixture(scope="module")
+def film(model: PartModel) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Frames of the lid opening by 0.9 rad while all moves, a blot over a corner; the poses; the angles."""
+    noise = np.random.default_rng(0)
+    behind = np.kron(noise.uniform(0.2, 0.8, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.float32)
+    tree = Articulation((HINGE,), model.centers)
+    frames, poses, angles = [], [], []
+    for k in range(FRAMES):
+        way = k / (FRAMES - 1)
+        T = start()
+        T[:3, :3] = Rotation.from_rotvec([0.0, 0.3 * way, 0.1 * way]).as_matrix() @ T[:3, :3]
+        T[:3, 3] += [0.06 * way, -0.03 * way, 0.04 * np.sin(np.pi * way)]
+        angles.append(-0.9 * np.sin(0.5 * np.pi * way))
+        Ts = tree.poses(State(T, np.array(angles[-1:]), np.eye(4)[None]))
+        layers = model.draw(Ts, Window(CAMERA, 0, 0, 160, 120))
+        image = layers.over(layers.color, behind) + noise.normal(0, 0.01, behind.shape)
+        if k > 2:  # something that the scan does not know covers a part of it
+            u, v = (int(x) for x in (CAMERA.K @ T[:3, 3])[:2] / T[2, 3])
+            image[v : v + 22, u - 30 : u - 12] = [0.8, 0.6, 0.5]
+        frames.append((np.clip(image, 0, 1) * 255).astype(np.uint8))
+        poses.append(Ts)
+    return frames, np.stack(poses), np.array(angles)
+
+
+def test_layers_hide_each_other(model: PartModel):
+    """From above the lid hides the base; what is in sight of all parts never exceeds a pixel."""
+    layers = model.draw(np.stack([start()] * 2), Window(CAMERA, 0, 0, 160, 120))
+    seen = (layers.in_sight() * layers.alpha).sum((1, 2))
+    assert 0 < seen[0] < 0.8 * layers.alpha[0].sum() and seen[1] > 0.95 * layers.alpha[1].sum()
+    assert (layers.in_sight() * layers.alpha).sum(0).max() < 1.001
+
+
+def test_quadratic_points_to_the_pose(model: PartModel, film: tuple):
+    """One step from 3 mm and 1 degree off leaves less than half of the error, in each part."""
+    frames, poses, _ = film
+    window = Window(CAMERA, 0, 0, 160, 120)
+    behind = np.full((120, 160, 3), 0.4, np.float32)
+    layers = model.draw(poses[0], window)
+    picture = Picture(layers.over(layers.color, behind), behind, np.ones((120, 160), np.float32), CAMERA)
+    off = moved_parts(
+        poses[0], model.centers, np.tile([0.002, -0.002, 0.001, 0.01, -0.01, 0.01], 2) * np.repeat([1, -1], 6)
+    )
+    q = linearize(model, off, picture, 0.05)
+    assert q.H.shape == (12, 12) and np.allclose(q.H, q.H.T, rtol=1e-3, atol=1) and (q.visible > 0.7).all()
+    on = moved_parts(off, model.centers, -np.linalg.solve(q.H, q.g))
+    error = [np.linalg.norm(model.posed_points(Ts) - model.posed_points(poses[0]), axis=1) for Ts in (off, on)]
+    assert error[1].mean() < 0.5 * error[0].mean()
+    assert misfit(model, poses[0], picture, 0.05, None, 0.0) < misfit(model, on, picture, 0.05, None, 0.0) < q.cost
+
+
+def test_coordinates_of_joints():
+    """Jacobians of a tree with every kind of joint are those of finite differences."""
+    rng = np.random.default_rng(0)
+
+    def joint(kind: str, parent: int, child: int) -> Joint:
+        axis = rng.normal(size=3)
+        pitch = 0.01 if kind == "screw" else 0.0
+        return Joint(
+            kind, parent, child, axis / np.linalg.norm(axis), rng.normal(size=3) / 10, pitch, np.zeros(1), (0, 1)
+        )
+
+    joints = (joint("screw", 2, 3), joint("revolute", 1, 0), joint("prismatic", 0, 2), joint("free", 0, 4))
+    tree = Articulation(in_order(joints, 5), rng.normal(size=(5, 3)) / 10)
+    assert tree.root == 1 and tree.freedoms == 15
+    loose = np.tile(np.eye(4), (4, 1, 1))
+    loose[:, 0, 3] = 0.05
+    state = State(start(), rng.normal(size=4) / 3, loose)
+    poses, step = tree.poses(state), 1e-6
+
+    def twist(other: np.ndarray) -> np.ndarray:
+        shift = np.einsum("pij,pj->pi", (other - poses)[:, :3, :3], tree.centers) + (other - poses)[:, :3, 3]
+        turn = Rotation.from_matrix(other[:, :3, :3] @ poses[:, :3, :3].transpose(0, 2, 1)).as_rotvec()
+        return np.concatenate([shift, turn], 1).ravel() / step
+
+    moved = np.array([twist(tree.poses(tree.moved(state, x))) for x in step * np.eye(15)]).T
+    assert np.allclose(moved, tree.jacobian(state), atol=1e-5)
+    shaped = tree.shape_jacobian(state)
+    assert shaped.shape == (30, 11)
+    reshaped = np.array([twist(tree.reshaped(x).poses(state)) for x in step * np.eye(11)]).T
+    assert np.allclose(reshaped, shaped, atol=1e-4)
+    assert np.allclose(tree.poses(tree.nearest(poses)), poses, atol=1e-9)
+
+
+def test_background_is_learned_behind_the_object():
+    """A pixel that the object covers first is known from later frames; what always differs stays unknown."""
+    scene = np.full((20, 30, 3), 200, np.uint8)
+    rng = np.random.default_rng(0)
+    frames = []
+    for k in range(24):
+        frame = scene.copy()
+        frame[5:12, 2 + k : 9 + k] = (30, 90, 30)
+        frame[18:, 28:] = rng.integers(0, 255, (2, 2, 3))
+        frames.append(frame)
+    covered = np.zeros((20, 30), bool)
+    covered[5:12, 2:9] = True
+    background = Background(frames, covered)
+    known = background.known > 0
+    assert known[6:11, 3:7].all() and not known[19, 29]
+    assert np.abs(background.rgb[known] - 200 / 255).max() < 0.02
+
+
+@pytest.fixture(scope="module")
+def motion(model: PartModel, film: tuple) -> PartMotion:
+    """Tracked from a first pose 3 mm off."""
+    frames, poses, _ = film
+    near = moved_parts(poses[0][:1], model.centers[:1], np.array([0.002, -0.002, 0.002, 0.01, 0, 0]))[0]
+    return track_parts(
+        *(model.field, model.labels, ("base", "lid"), frames, np.arange(FRAMES) / 30, CAMERA),
+        T_camera_object=near,
+        config=replace(TrackingConfig(), joint_rounds=2),
+    )
+
+
+def test_film_is_followed(model: PartModel, film: tuple, motion: PartMotion):
+    """Points right to 3 mm, the hinge to 2 degrees and 4 mm, its angles to 3 degrees; what is covered is seen less."""
+    _, poses, angles = film
+    found = [model.posed_points(Ts) for Ts in motion.Ts_camera_part]
+    error = np.array([np.linalg.norm(a - model.posed_points(b), axis=1) for a, b in zip(found, poses, strict=True)])
+    assert error.mean() < 0.003 and np.quantile(error, 0.99) < 0.012
+    (joint,) = motion.joints
+    assert joint.kind == "revolute" and {joint.parent, joint.child} == {0, 1}
+    assert np.degrees(np.arccos(abs(joint.axis @ HINGE.axis))) < 2
+    offset = joint.origin - HINGE.origin
+    assert np.linalg.norm(np.cross(offset, HINGE.axis)) < 0.004
+    assert np.abs(np.abs(joint.values) - np.abs(angles)).max() < np.radians(3)
+    assert motion.visible[5:].min() < 0.9 < motion.visible[:3].min() and motion.held[6:12].any()
+
+
+def test_another_object_is_refused(model: PartModel, film: tuple):
+    """A film in which the object is not: an honest no."""
+    noise = np.random.default_rng(3)
+    frames = [noise.integers(0, 255, (120, 160, 3), np.uint8) for _ in range(4)]
+    with pytest.raises(HonestNo, match="does not show"):
+        track_parts(model.field, model.labels, "ab", frames, np.arange(4), CAMERA, T_camera_object=start())
+
+
+def test_motion_comes_back_from_its_file(motion: PartMotion, tmp_path):
+    """All of it; nothing is overwritten; a file of another schema or without its arrays is named."""
+    path = motion.save(tmp_path / "m.json")
+    again = PartMotion.load(path)
+    assert np.array_equal(again.Ts_camera_part, motion.Ts_camera_part) and again.joints[0].kind == motion.joints[0].kind
+    assert np.allclose(again.joints[0].values, motion.joints[0].values) and again.root == motion.root
+    with pytest.raises(BadInput, match="exists"):
+        motion.save(path)
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 9'))
+    with pytest.raises(UnsupportedVersion, match="schema 9"):
+        PartMotion.load(path)
+    path.with_suffix(".safetensors").unlink()
+    with pytest.raises(BadInput, match="cannot be read"):
+        PartMotion.load(path)
+
+
+def test_parts_that_move_as_one_are_one(model: PartModel, film: tuple, motion: PartMotion):
+    """Pairs are joined through others, the table is left alone; no pair, no change. The lid is not part of the base."""
+    labels = np.array([0, 1, 2, -1, 3])
+    assert merged(labels, [(0, 2), (2, 3)], 4).tolist() == [0, 1, 0, -1, 0]
+    assert merged(labels, [], 4) is None
+    labels = model.labels.copy()
+    labels[(labels == 1) & (model.points[:, 0] > 0.03)] = 2  # the lid in two
+    frames, poses, _ = film
+    halves = track_parts(
+        *(model.field, labels, "abc", frames, np.arange(FRAMES) / 30, CAMERA),
+        T_camera_object=poses[0][0],
+        config=replace(TrackingConfig(), joint_rounds=1),
+        merge=True,
+    )
+    assert len(halves.parts) == 2 and len(np.unique(halves.labels[model.labels == 1])) == 1

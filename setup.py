@@ -50,7 +50,7 @@ def shared_files():
     # pyproject.toml and README.md are here because `colcon build --symlink-install` links only what is listed.
     top = [name for name in ("package.xml", "pyproject.toml", "README.md") if os.path.isfile(name)]
     files = [("share/ament_index/resource_index/packages", [f"resource/{NAME}"]), (share, top)]
-    for tree in ("launch", "config", "assets"):
+    for tree in ("launch", "config", "assets", "interfaces"):
         for folder, _, names in os.walk(tree):
             listed = [os.path.join(folder, name) for name in sorted(names) if not name.endswith(".pyc")]
             if listed:

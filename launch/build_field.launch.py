@@ -1,6 +1,6 @@
 """Build a field of Gaussians from a capture.
 
-    ros2 launch robodistill build_field.launch.py capture:=DIR output:=NAME.field
+ros2 launch robodistill build_field.launch.py capture:=DIR output:=NAME.field
 """
 
 import shutil

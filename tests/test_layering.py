@@ -23,7 +23,8 @@ LAYERS = [
     {"sim", "report", "grasp"},
     {"training"},
     {"pipeline"},
-    {"bench", "doctor"},
+    {"ros"},
+    {"bench", "doctor", "viewer"},
     {"cli"},
 ]
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}

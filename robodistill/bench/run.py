@@ -15,6 +15,7 @@ BENCHES = {
     "inversion": "bench_inversion",
     "grasp": "bench_grasp",
     "tracking": "bench_tracking",
+    "ros": "bench_ros",
 }
 
 

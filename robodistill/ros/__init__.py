@@ -1,0 +1,1 @@
+"""ROS 2: nodes over the library's verbs, and bindings for machines without a ROS installation."""

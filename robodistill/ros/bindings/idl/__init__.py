@@ -1,0 +1,1 @@
+"""Interfaces: definitions, message classes, their bytes on the wire and their hashes."""

@@ -1,0 +1,1 @@
+"""launch_ros: nodes in launch descriptions."""

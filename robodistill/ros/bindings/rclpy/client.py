@@ -1,0 +1,5 @@
+"""rclpy.client."""
+
+from robodistill.ros.bindings.rclpy.endpoints import Client
+
+__all__ = ["Client"]

@@ -1,0 +1,5 @@
+"""rclpy.service."""
+
+from robodistill.ros.bindings.rclpy.endpoints import Service
+
+__all__ = ["Service"]

@@ -1,0 +1,5 @@
+"""rclpy.subscription."""
+
+from robodistill.ros.bindings.rclpy.endpoints import Subscription
+
+__all__ = ["Subscription"]

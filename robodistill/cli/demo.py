@@ -34,4 +34,8 @@ class Demo(Verb):
     def lines(self, result: dict[str, Any]) -> list[str]:
         """What was made and where."""
         head = f"{result['gaussians']:,} Gaussians in {result['seconds']:.1f} s"
-        return [f"{head}, PSNR {result['psnr']:.2f} dB on views kept out of the fit", f"report: {result['report']}"]
+        return [
+            f"{head}, PSNR {result['psnr']:.2f} dB on views kept out of the fit",
+            f"report: {result['report']}",
+            f"to look around in it: robodistill view {result['field']}",
+        ]

@@ -1,0 +1,1 @@
+"""The web viewer: results of every stage in a browser."""

@@ -85,7 +85,7 @@ class Page:
         """All that can be read on the page."""
         return self.run("document.body ? document.body.innerText : ''") or ""
 
-    def wait_for(self, words: str, seconds: float = 20) -> None:
+    def wait_for(self, words: str, seconds: float = 60) -> None:
         """Wait until some words can be read on the page."""
         try:
             wait_until(lambda: words in self.text(), seconds)

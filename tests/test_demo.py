@@ -19,6 +19,7 @@ from robodistill.report.pictures import (
     rgb_picture,
 )
 from robodistill.resources import find_resource
+from robodistill.tracking.motion import PartMotion
 
 
 def test_demo_builds_a_sharp_field(tmp_path):
@@ -26,14 +27,19 @@ def test_demo_builds_a_sharp_field(tmp_path):
     made = run_demo(tmp_path / "demo")
     assert made.build.psnr > 27 and made.build.depth_median < 0.003
     page = made.report.read_text()
-    # views, queries that found something, a segmentation, edits, located pictures
-    pictures = 6 * made.build.held_out + 2 * 3 + 4 + 4 + 3 * 3
+    # views, queries that found something, a segmentation, edits, located pictures, a film and its curves
+    pictures = 6 * made.build.held_out + 2 * 3 + 4 + 4 + 3 * 3 + 8 + 1
     assert page.count("data:image/png;base64,") == pictures and f"{made.build.psnr:.2f} dB" in page
+    motion = PartMotion.load(tmp_path / "demo" / "casket.json")
+    lid = max(motion.joints, key=lambda joint: np.count_nonzero(motion.labels == joint.child))
+    assert lid.kind == "revolute" and np.ptp(lid.range) > 0.7 and motion.held.any()
     rows = dict(re.findall(r"<tr><td>([\w ]+)</td><td>([^<]*)</td>", page))
     assert all("Gaussians" in rows[phrase] for phrase in PHRASES[:3])
     assert all(rows[phrase].startswith("not found") for phrase in PHRASES[3:])
     assert not re.search(r'(src|href)="(?!data:)', page)  # nothing is loaded from elsewhere
-    assert sorted(p.name for p in made.report.parent.iterdir()) == ["report.html", "scene.field"]
+    assert sorted(p.name for p in made.report.parent.iterdir()) == [
+        *("casket.field", "casket.json", "casket.safetensors", "report.html", "scene.field"),
+    ]
 
 
 def test_demo_does_not_overwrite_unasked(tmp_path):
@@ -47,9 +53,9 @@ def test_demo_does_not_overwrite_unasked(tmp_path):
 
 
 def test_sample_is_small():
-    """The sample in assets/ stays under 3 MB."""
+    """The samples in assets/ stay under 5 MB."""
     folder = find_resource("assets/demo")
-    assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) < 3_000_000
+    assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) < 5_000_000
 
 
 def test_page_escapes_text_and_holds_pictures(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from robodistill.capture.video import read_video
-from robodistill.config import BuildConfig, FeaturesConfig
+from robodistill.config import BuildConfig, FeaturesConfig, TrackingConfig
 from robodistill.field.gaussians import GaussianField
 from robodistill.pipeline.build import build_field
 from robodistill.pipeline.track import overlay, track_film
@@ -33,7 +33,8 @@ def track_section(out: Path, overwrite: bool, progress: Progress = silent) -> Se
     film, intrinsics = sample / "demo.mp4", sample / "demo_camera.json"
     if overwrite:
         (out / MOTION).unlink(missing_ok=True)
-    motion = track_film(out / FIELD, film, intrinsics, out / MOTION, progress=progress)
+    once = replace(TrackingConfig(), joint_rounds=1)  # a second pass refines the joints by little and costs as much
+    motion = track_film(out / FIELD, film, intrinsics, out / MOTION, config=once, progress=progress)
     field, video = GaussianField.load(out / FIELD), read_video(film)
     keep = motion.labels >= 0
     model = PartModel(field.select(torch.from_numpy(keep)), motion.labels[keep])

@@ -24,7 +24,7 @@ _BEST = 3
 _SCREW = 0.75  # of a hinge's objections are left to a screw, at most
 _RISE = 0.004  # metres along its axis that make a turn a screw
 _SLIDE = 1.1  # of a hinge's objections a slide may have: it is the simpler joint
-_AS_ONE, _LITTLE = 1.2, 2.0  # of a joint's objections that one part may have, and a few more
+_AS_ONE, _LITTLE = 1.0, 0.5  # of a joint's objections that one part may have, and some more
 _TOUCH = 0.03  # of the object's size between parts that may be one
 _LEAST = 0.006  # metres; what moves less does not
 

@@ -21,7 +21,7 @@ LAYERS = [
     {"language", "parts", "inversion"},
     {"edit", "tracking"},
     {"sim", "report", "grasp"},
-    {"training"},
+    {"training", "planning"},
     {"pipeline"},
     {"ros"},
     {"bench", "doctor", "viewer"},

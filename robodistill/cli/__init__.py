@@ -33,6 +33,7 @@ VERBS = {
     "replay-bag": ("replay_bag", "ReplayBag", "a recording as live ROS 2 topics"),
     "grasp": ("grasp", "Grasp", "how can a robot take hold of what a phrase names?"),
     "update": ("update", "Update", "bring a field up to date after something moved"),
+    "plan": ("plan", "Plan", "two arms repeat a demonstration: a plan free of contact"),
     "simulate": ("simulate", "Simulate", "run a trajectory in physics and judge it"),
     "track": ("track", "Track", "follow an object's parts through a film"),
     "bench": ("bench", "Bench", "measure against ground truth and against other methods"),

@@ -45,11 +45,10 @@ class Check:
 
 EXTRAS = {
     "sim": "simulated captures with ground truth (`robodistill sim`), physics",
-    "ros": "rosbag2 and MCAP recordings as captures, without a ROS installation",
+    "ros": "rosbag2 and MCAP recordings as captures, and ROS 2 nodes without a ROS installation",
     "geometry": "meshes, TSDF fusion and point-cloud registration with Open3D",
     "robot": "robot models, inverse kinematics, collision checks and motion planning",
     "viewer": "the web viewer",
-    "video": "video files beyond what OpenCV decodes",
     "bench": "the numba peer and the plots of `robodistill bench`",
     "test": "running the tests",
 }

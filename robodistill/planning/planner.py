@@ -31,8 +31,9 @@ from robodistill.robots.robot import Robot
 
 STAGES = ("task", "grasp", "reach", "path", "pair", "way", "check")
 """The nearer to success the later."""
-_BRANCHES = 4  # of an arm and a part, that are tried in pairs
-_PAIRS = 8  # tried until a plan passes
+_BRANCHES = 10  # of an arm and a part, that are tried in pairs
+_PAIRS = 6  # of these that are worked out
+_GLANCES = 5  # key frames at which a pair is looked at first
 _GRASPS = 24  # of a part looked at for an arm
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # the gripper is the same the other way round
 _WEIGHT = 6.0  # of a grasp's score, against the cost of a branch
@@ -112,11 +113,30 @@ class Planner:
     def _assigned(self, arms: Sequence[str], option: Sequence[int]) -> BimanualTrajectory | None:
         each = [self._branches(arm, part) for arm, part in zip(arms, option, strict=True)]
         pairs = sorted(itertools.product(*each), key=lambda pair: sum(it.cost for it in pair))
-        for pair in pairs[:_PAIRS]:
-            found = self._paired(pair)
-            if isinstance(found, BimanualTrajectory):
-                return found
-            self._misses.append(found)
+        around = self._surroundings(dict(zip(arms, option, strict=True)), ())
+        worked, every = 0, np.arange(len(self.keys))
+        glances = every[:: max(1, len(every) // _GLANCES)]
+        for pair in pairs:
+            miss = self._touching(pair, around, glances) or self._touching(pair, around, every)
+            if miss is None:
+                found = self._paired(pair, around)
+                if isinstance(found, BimanualTrajectory):
+                    return found
+                miss, worked = found, worked + 1
+            self._misses.append(miss)
+            if worked == _PAIRS:
+                break
+        return None
+
+    def _touching(self, pair: Sequence[Branch], around: Surroundings, frames: np.ndarray) -> Miss | None:
+        """What touches when branches are followed together; None where nothing does at these key frames."""
+        apart = {it.arm: it.width for it in pair}
+        for k in frames:
+            around.put(self.Ts_key[k])
+            touched = around.touching(self._whole({it.arm: it.path[k] for it in pair}), apart)
+            if touched is not None:
+                share = float(k) / len(self.keys)
+                return Miss("pair", f"{' and '.join(touched)} touch after {share:.0%} of the path", share)
         return None
 
     def _branches(self, arm: str, part: int) -> list[Branch]:
@@ -133,6 +153,7 @@ class Planner:
             self._misses.append(Miss("grasp", f"no grasp of {name} stays free on its path: {reasons}"))
         around = self._surroundings({arm: part}, [it for it in self.robot.arms if it != arm])
         found: list[Branch] = []
+        missed: list[Miss] = []
         for k in range(min(len(grasps), _GRASPS)):
             for T in (grasps.Ts_part_grasp[k], grasps.Ts_part_grasp[k] @ _FLIP):
                 width, opening = float(grasps.widths[k]), float(grasps.openings[k])
@@ -140,9 +161,11 @@ class Planner:
                 if isinstance(branch, Branch):
                     found.append(branch)
                     break
-                self._misses.append(branch)
+                missed.append(branch)
             if len(found) == _BRANCHES:
                 break
+        if not found:  # else what stands in the way is something else
+            self._misses += missed
         self._found[arm, part] = sorted(found, key=lambda it: it.cost)
         return self._found[arm, part]
 
@@ -170,8 +193,7 @@ class Planner:
                 return Miss("path", f"the {arm} arm with {name}: no straight way {'in' if k == 0 else 'out'}", 1.0)
         return Branch(arm, part, T, width, opening, path, cost - _WEIGHT * score)
 
-    def _paired(self, pair: Sequence[Branch]) -> BimanualTrajectory | Miss:
-        around = self._surroundings({it.arm: it.part for it in pair}, ())
+    def _paired(self, pair: Sequence[Branch], around: Surroundings) -> BimanualTrajectory | Miss:
         apart = {it.arm: it.width for it in pair}
         path = np.array([self._whole({it.arm: it.path[k] for it in pair}) for k in range(len(self.keys))])
 
@@ -179,12 +201,6 @@ class Planner:
             around.put(self.Ts_key[k])
             return around.clearance(q, apart)
 
-        for k, q in enumerate(path):
-            around.put(self.Ts_key[k])
-            touched = around.touching(q, apart)
-            if touched is not None:
-                share = k / len(path)
-                return Miss("pair", f"{' and '.join(touched)} touch after {share:.0%} of the path", share)
         targets = {it.arm: self.Ts_key[:, it.part] @ it.T_part_grasp for it in pair}
         path = smoothed(self.robot, targets, path, clearance, lambda arm, q: self._exact(targets, arm, q))
         free = self._surroundings({}, ())

@@ -14,6 +14,7 @@ from robodistill.errors import BadInput
 from robodistill.geometry.camera import Camera
 from robodistill.sim.articulated import ARTICULATED
 from robodistill.sim.articulated.make import make_articulated
+from robodistill.sim.articulated.motion import draw_handling
 from robodistill.sim.articulated.stage import HAND
 from robodistill.sim.spec import JointSpec
 
@@ -128,6 +129,20 @@ def test_hands_cover_what_they_hold(made, truth):
     bare = truth["visible"][0]
     for p in np.flatnonzero(held.any(0)):
         assert truth["visible"][held[:, p], p].min() < bare[p] - 0.05
+
+
+def test_hands_leave_enough_to_be_followed(truth):
+    """Of each held part, on average, at least two fifths of what would be seen without hands; a regrip turns less."""
+    held = truth["held"].astype(bool)
+    for p in np.flatnonzero(held.any(0)):
+        assert truth["visible"][held[:, p], p].mean() > 0.4 * truth["visible"][0, p]
+    jar = ARTICULATED["jar"](np.random.default_rng(0))
+    handling = draw_handling(jar, np.eye(4), FRAMES, np.random.default_rng(1))
+    back, ways = np.linalg.inv(handling.Ts_world_object), (handling.Ts_world_part, handling.Ts_world_hand)
+    lid, hand = (back @ Ts[:, 1] for Ts in ways)
+    turns = [np.ptp(np.unwrap(np.arctan2(T[:, 1, 0], T[:, 0, 0]))) for T in (lid, hand)]
+    rises = [np.ptp(T[:, 2, 3]) for T in (lid, hand)]
+    assert turns[0] > 3 and turns[1] < 0.2 * turns[0] and abs(rises[0] - rises[1]) < 1e-9
 
 
 def test_without_hands_nothing_is_held(tmp_path):

@@ -12,13 +12,16 @@ from robodistill.errors import BadInput, HonestNo, UnsupportedVersion
 from robodistill.field.gaussians import GaussianField
 from robodistill.geometry.camera import Camera
 from robodistill.raster.sh import rgb_to_sh0
-from robodistill.tracking.articulation import Articulation, State, in_order, moved_parts
+from robodistill.tracking.articulation import Articulation, OnePiece, State, in_order, moved_parts
 from robodistill.tracking.background import Background
+from robodistill.tracking.joint_trial import try_joints
 from robodistill.tracking.model import PartModel, Window
 from robodistill.tracking.motion import Joint, PartMotion
 from robodistill.tracking.photometric import Picture, linearize, misfit
+from robodistill.tracking.priors import find_contacts, together
 from robodistill.tracking.segments import merged
 from robodistill.tracking.track import track_parts
+from robodistill.tracking.tracker import Followed
 
 CAMERA = Camera.from_fov(np.radians(45), 160, 120)
 FRAMES = 14
@@ -167,6 +170,50 @@ def test_background_is_learned_behind_the_object():
     known = background.known > 0
     assert known[6:11, 3:7].all() and not known[19, 29]
     assert np.abs(background.rgb[known] - 200 / 255).max() < 0.02
+
+
+def test_shadows_are_light_on_the_background():
+    """A darker place of the background's colour is the background in shadow; one of another colour is not."""
+    behind = np.zeros((20, 30, 3), np.float32)
+    behind[:] = (0.8, 0.6, 0.4)
+    background = Background([(255 * behind).astype(np.uint8)] * 3, np.zeros((20, 30), bool))
+    seen = behind.copy()
+    seen[5:15, 3:13] *= 0.6
+    seen[5:15, 17:27] = (0.2, 0.5, 0.5)
+    under = background.under(seen)
+    assert np.abs(under - seen)[7:13, 5:11].max() < 0.05 < np.abs(under - behind)[7:13, 5:11].min()
+    assert np.abs(under - behind)[7:13, 19:25].max() < 0.01
+
+
+def test_what_is_hidden_goes_with_its_neighbour(model: PartModel):
+    """Moved by one twist, all parts stay to each other; a part left behind is drawn to where its neighbour went."""
+    Ts, x = np.stack([start()] * 2), np.array([0.02, -0.01, 0.03, 0.2, -0.1, 0.3])
+    whole = OnePiece(model.centers)
+    after = whole.moved(Ts, x)
+    assert np.allclose(np.linalg.inv(after[0]) @ after[1], np.linalg.inv(Ts[0]) @ Ts[1])
+    by_parts = moved_parts(Ts, model.centers, whole.jacobian(Ts) @ (1e-5 * x))
+    assert np.abs(by_parts - whole.moved(Ts, 1e-5 * x)).max() < 1e-9
+    left = np.stack([after[0], Ts[1]])
+    H, g = together(model, left, Ts, find_contacts(model, 0.03 * model.size), 0.005)
+    free = np.arange(6, 12)
+    step = np.zeros(12)
+    step[free] = -np.linalg.solve(H[np.ix_(free, free)], g[free])
+    assert np.abs(moved_parts(left, model.centers, step) - after).max() < 1e-6
+
+
+def test_joints_are_tried_in_the_pictures(model: PartModel, film: tuple):
+    """With the lid lost in all frames and a slide believed in, the pictures still show the hinge."""
+    frames, poses, angles = film
+    covered = model.draw(poses[0], Window(CAMERA, 0, 0, 160, 120)).alpha.max(0) > 0.03
+    background = Background(frames, covered)
+    Ts = np.stack([np.stack([T[0], T[0]]) for T in poses])
+    pictures = [Picture(f.astype(np.float32) / 255, background.rgb, background.known, CAMERA) for f in frames]
+    quadratics = [linearize(model, T, picture, 0.05) for T, picture in zip(Ts, pictures, strict=True)]
+    slide = Joint("prismatic", 0, 1, np.array([0, 0, 1.0]), model.centers[1], 0.0, np.zeros(FRAMES), (0.0, 0.05))
+    joint = try_joints(model, frames, CAMERA, Followed(Ts, quadratics, background), slide, TrackingConfig())
+    assert joint.kind == "revolute" and np.degrees(np.arccos(abs(joint.axis @ HINGE.axis))) < 5
+    assert np.linalg.norm(np.cross(joint.origin - HINGE.origin, HINGE.axis)) < 0.01
+    assert abs(np.ptp(joint.values) - np.ptp(angles)) < 0.15
 
 
 @pytest.fixture(scope="module")

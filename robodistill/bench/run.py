@@ -1,6 +1,7 @@
 """The benchmarks by name."""
 
 import importlib
+import inspect
 from collections.abc import Iterable
 
 from robodistill.bench.rows import BenchResult
@@ -15,20 +16,29 @@ BENCHES = {
     "inversion": "bench_inversion",
     "grasp": "bench_grasp",
     "tracking": "bench_tracking",
+    "replay": "bench_replay",
     "ros": "bench_ros",
 }
 
 
-def run_bench(name: str, seeds: Iterable[int], quick: bool, progress: Progress) -> BenchResult:
+def run_bench(
+    name: str, seeds: Iterable[int], quick: bool, progress: Progress, options: dict[str, object] | None = None
+) -> BenchResult:
     """Run one.
 
+    Args:
+        options: What only some take, such as `robot`.
+
     Raises:
-        BadInput: There is none of that name.
+        BadInput: There is none of that name, or it takes no such option.
     """
     if name not in BENCHES:
         raise BadInput(f"no benchmark {name!r}; there are {', '.join(BENCHES)}")
-    module = importlib.import_module(f"robodistill.bench.{name}")
-    return getattr(module, BENCHES[name])(seeds, quick=quick, progress=progress)
+    run = getattr(importlib.import_module(f"robodistill.bench.{name}"), BENCHES[name])
+    unknown = set(options or {}) - set(inspect.signature(run).parameters)
+    if unknown:
+        raise BadInput(f"benchmark {name} takes no --{', --'.join(sorted(unknown))}")
+    return run(seeds, quick=quick, progress=progress, **(options or {}))
 
 
 def parse_seeds(text: str) -> range:

@@ -48,17 +48,19 @@ class TrackingConfig:
     """Standard deviation of a right pixel's brightness, in [0, 1]: light differs from that of the scan."""
     blur: float = 3.0
     """Of picture and drawing in the first steps of a frame, pixels."""
-    wide_steps: int = 3
-    """Steps with that blur."""
+    wide_steps: int = 4
+    """Steps with that blur; half of them of the object as a whole."""
     fine_steps: int = 4
     """Steps without."""
     contact_reach: float = 0.03
     """Parts nearer than this at rest touch, in the object's size."""
     contact_spread: float = 0.003
     """How far apart points that touched are still held together, metres."""
+    slip: float = 0.005
+    """By which parts that touch may leave their prediction against each other from frame to frame, metres."""
     joint_rounds: int = 2
     """Passes over all frames with the parts on their joints."""
-    jump: float = 0.02
+    jump: float = 0.008
     """By how much a part may leave its prediction from frame to frame, metres, one standard deviation."""
 
 

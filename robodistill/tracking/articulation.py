@@ -60,6 +60,31 @@ class FreeParts:
 
 
 @dataclass(frozen=True, eq=False)
+class OnePiece:
+    """All parts as they are to each other: the state is the poses (P, 4, 4), a step is one twist about their middle."""
+
+    centers: np.ndarray
+    """(P, 3) middles of the parts at rest."""
+
+    def poses(self, state: np.ndarray) -> np.ndarray:
+        """As they are."""
+        return state
+
+    def moved(self, state: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """After a step (6,)."""
+        middle = _middles(state, self.centers).mean(0)
+        G = np.eye(4)
+        G[:3, :3] = Rotation.from_rotvec(x[3:]).as_matrix()
+        G[:3, 3] = middle + x[:3] - G[:3, :3] @ middle
+        return G @ state
+
+    def jacobian(self, state: np.ndarray) -> np.ndarray:
+        """(6 P, 6)."""
+        middles = _middles(state, self.centers)
+        return np.concatenate([carried(np.eye(6), each - middles.mean(0)) for each in middles])
+
+
+@dataclass(frozen=True, eq=False)
 class Articulation:
     """P parts and the P - 1 joints between them, each joint after the one that moves its parent."""
 
@@ -115,10 +140,10 @@ class Articulation:
     def jacobian(self, state: State) -> np.ndarray:
         """(6 P, freedoms): twists of all parts, each about its own middle in camera axes, by a step of the state."""
         Ts = self.poses(state)
-        middles = np.einsum("pij,pj->pi", Ts[:, :3, :3], self.centers) + Ts[:, :3, 3]
+        middles = _middles(Ts, self.centers)
         J = np.zeros((6 * len(Ts), self.freedoms))
         for p in range(len(Ts)):
-            J[6 * p : 6 * p + 6, :6] = _carried(np.eye(6), middles[p] - middles[self.root])
+            J[6 * p : 6 * p + 6, :6] = carried(np.eye(6), middles[p] - middles[self.root])
         at = 6
         for joint in self.joints:
             R, t = Ts[joint.parent, :3, :3], Ts[joint.parent, :3, 3]
@@ -127,7 +152,7 @@ class Articulation:
                 rows = slice(6 * p, 6 * p + 6)
                 if joint.kind == "free":
                     turned = np.kron(np.eye(2), R)
-                    J[rows, at : at + 6] = _carried(turned, middles[p] - middles[joint.child])
+                    J[rows, at : at + 6] = carried(turned, middles[p] - middles[joint.child])
                 elif joint.kind == "prismatic":
                     J[rows, at] = [*axis, 0, 0, 0]
                 elif joint.kind in ("revolute", "screw"):
@@ -138,7 +163,7 @@ class Articulation:
     def shape_jacobian(self, state: State) -> np.ndarray:
         """(6 P, shapes): the same by a step of the joints themselves, see `reshaped`."""
         Ts = self.poses(state)
-        middles = np.einsum("pij,pj->pi", Ts[:, :3, :3], self.centers) + Ts[:, :3, 3]
+        middles = _middles(Ts, self.centers)
         columns = []
         for k, joint in enumerate(self.joints):
             motion = joint_motion(joint, state.values[k])
@@ -186,6 +211,10 @@ def in_order(joints: tuple[Joint, ...], parts: int) -> tuple[Joint, ...]:
     return tuple(ordered)
 
 
+def _middles(Ts: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    return np.einsum("pij,pj->pi", Ts[:, :3, :3], centers) + Ts[:, :3, 3]
+
+
 def _freedom(joint: Joint) -> int:
     return 6 if joint.kind == "free" else int(joint.kind in _MOVING)
 
@@ -195,16 +224,21 @@ def _shapes(joint: Joint) -> int:
     return {"revolute": 4, "prismatic": 2, "screw": 5}.get(joint.kind, 0)
 
 
+def across(axis: np.ndarray) -> np.ndarray:
+    """(2, 3) orthonormal directions across an axis: those about which `Articulation.reshaped` turns it."""
+    return np.linalg.svd(axis[None])[2][1:]
+
+
 def _reshaped(joint: Joint, x: np.ndarray) -> Joint:
     if not len(x):
         return joint
-    normals = np.linalg.svd(joint.axis[None])[2][1:]
+    normals = across(joint.axis)
     axis = Rotation.from_rotvec(x[:2] @ normals).as_matrix() @ joint.axis
     origin = joint.origin + x[2:4] @ normals if len(x) > 2 else joint.origin
     return replace(joint, axis=axis, origin=origin, pitch=joint.pitch + (x[4] if len(x) > 4 else 0.0))
 
 
-def _carried(twists: np.ndarray, offset: np.ndarray) -> np.ndarray:
+def carried(twists: np.ndarray, offset: np.ndarray) -> np.ndarray:
     """(6, n) twists about a point as twists about the point `offset` further."""
     out = twists.copy()
     out[:3] -= skew(offset) @ twists[3:]

@@ -11,6 +11,10 @@ _ALIKE = 0.06  # brightness
 _OFTEN = 0.4  # of the frames must agree on a pixel
 _AGAIN = 0.1  # if it is as in the first frame, in which the object's place is known
 _FREE = 3  # frames that left a pixel free and outvote the many that did not
+_GRAIN = 0.8  # pixels over which light is measured
+_TINT = 0.04  # brightness by which a shadow's colour may differ
+_SHADES = (0.4, 1.4)  # brightness of a surface in shadow, and out of one
+_BELIEVED = 0.9  # share of a difference that is put down to light: the object may be of the background's colour, too
 _SAMPLES = 24  # frames that are asked
 
 
@@ -25,9 +29,9 @@ class Background:
         first = stack[0]
         covered = cv2.dilate(covered.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         common, agreed = first.copy(), np.zeros(first.shape[:2], np.float32)
-        like_first = np.abs(stack - first).max(-1) < _ALIKE
+        like_first = _alike(stack, first)
         for image in stack:  # the image that most others are like, pixel by pixel: a mode, which hands do not shift
-            alike = (np.abs(stack - image).max(-1) < _ALIKE) & ~(covered & like_first)
+            alike = _alike(stack, image) & ~(covered & like_first)
             share = alike.mean(0)
             better = share > agreed + 1e-6
             mean = (stack * alike[..., None]).sum(0) / np.maximum(alike.sum(0), 1)[..., None]
@@ -64,3 +68,19 @@ class Background:
         sure = ((free > 0) & (self._stable == 0)) | ((free >= _FREE) & ~self._first)
         self.known = np.where(sure, 1, self._stable).astype(np.float32)
         self.rgb = np.where(sure[..., None], middle, self._common).astype(np.float32)
+
+    def under(self, rgb: np.ndarray) -> np.ndarray:
+        """(H, W, 3) the background in the light of a frame (H, W, 3): shadows move over it with hands and object.
+
+        A pixel that is the background's colour, darker or brighter, is taken for that.
+        """
+        seen, behind = (cv2.GaussianBlur(x, (0, 0), _GRAIN) for x in (rgb, self.rgb))
+        gain = np.einsum("hwc,hwc->hw", seen, behind) / np.maximum(np.einsum("hwc,hwc->hw", behind, behind), 1e-4)
+        off = seen - gain[..., None] * behind
+        shaded = (np.einsum("hwc,hwc->hw", off, off) < _TINT**2) & (gain > _SHADES[0]) & (gain < _SHADES[1])
+        return self.rgb * (1 + _BELIEVED * np.where(shaded, gain - 1, 0)).astype(np.float32)[..., None]
+
+
+def _alike(stack: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """(n, H, W) bool: where each of (n, H, W, 3) pictures is like one."""
+    return np.logical_and.reduce([np.abs(stack[..., c] - image[..., c]) < _ALIKE for c in range(3)])

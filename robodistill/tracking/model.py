@@ -1,5 +1,6 @@
 """`PartModel`: the scanned object as rigid parts of Gaussians, and a layered picture of it at given part poses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -56,33 +57,39 @@ class Layers:
     normal: np.ndarray
     """(P, H, W, 3) towards the camera, in the field's coordinates at rest."""
 
-    def in_sight(self) -> np.ndarray:
-        """(P, H, W) share of each pixel of a part that no nearer part hides."""
-        z = self.depth / np.maximum(self.alpha, 1e-3)
-        # off its own edge a part has no depth: there it hides nothing, and what it might show is as near as its rim
-        z = np.where(self.alpha > 0.02, z, np.inf)
+    @cached_property
+    def _nearer(self) -> list[list[np.ndarray]]:
+        """[p][q]: (H, W) bool, q is before p. Off its own edge a part has no depth: there it is as far as can be."""
+        z = np.where(self.alpha > 0.02, self.depth / np.maximum(self.alpha, 1e-3), np.inf)
+        parts = range(len(z))
+        return [[z[q] < z[p] if q < p else ~(z[p] < z[q]) & np.isfinite(z[q]) for q in parts] for p in parts]
+
+    def in_sight(self, without: int | None = None) -> np.ndarray:
+        """(P, H, W) share of each pixel of a part that no nearer part hides; one of them left out."""
         share = np.ones_like(self.alpha)
-        for p in range(len(z)):
-            for q in range(len(z)):
-                if q != p:
-                    share[p] *= np.where(z[q] < z[p], 1 - self.alpha[q], 1)
+        for p in range(len(share)):
+            for q in range(len(share)):
+                if q not in (p, without):
+                    share[p] *= np.where(self._nearer[p][q], 1 - self.alpha[q], 1)
         return share
 
     def over(self, colors: np.ndarray, behind: np.ndarray, without: int | None = None) -> np.ndarray:
         """(H, W, 3) the parts over a background (H, W, 3), colours (P, H, W, 3) times alpha; one of them left out."""
-        z = np.where(self.alpha > 0.02, self.depth / np.maximum(self.alpha, 1e-3), np.inf)
-        alpha = self.alpha
-        if without is not None:
-            z, alpha = z.copy(), alpha.copy()
-            z[without], alpha[without] = np.inf, 0
-            colors = colors.copy()
-            colors[without] = 0
-        image = behind
-        for order in np.argsort(-z, axis=0):  # far to near
-            a = np.take_along_axis(alpha, order[None], 0)[0][..., None]
-            c = np.take_along_axis(colors, order[None, ..., None], 0)[0]
-            image = c + (1 - a) * image
-        return image
+        kept = [p for p in range(len(colors)) if p != without]
+        sight, through = self.in_sight(without), np.ones_like(self.alpha[0])
+        for p in kept:
+            through = through * (1 - self.alpha[p])
+        return through[..., None] * behind + sum(sight[p][..., None] * colors[p] for p in kept)
+
+    def redrawn(self, model: "PartModel", Ts_camera_part: np.ndarray, part: int, window: Window) -> "Layers":
+        """The same with one part where poses (P, 4, 4) now have it."""
+        one = model.draw(Ts_camera_part, window, [part])
+        arrays = []
+        for name in ("color", "alpha", "depth", "normal"):
+            array = getattr(self, name).copy()
+            array[part] = getattr(one, name)[0]
+            arrays.append(array)
+        return Layers(*arrays)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +133,11 @@ class PartModel:
         low, high = np.percentile(self.points, [1, 99], axis=0)
         return float(np.linalg.norm(high - low))
 
+    @cached_property
+    def axes(self) -> np.ndarray:
+        """(P, 3, 3) at rest, rows: directions of the edges of each part's tightest box."""
+        return np.stack([_box_edges(self.points[self.labels == p]) for p in range(self.parts)])
+
     def contacts(self, reach: float, most: int = 200) -> list[tuple[int, int, np.ndarray]]:
         """(a, b, (n, 3) points of part b that lie within `reach` of part a at rest) of each pair that touches."""
         found = []
@@ -142,11 +154,12 @@ class PartModel:
         T = Ts_camera_part[self.labels]
         return np.einsum("nij,nj->ni", T[:, :3, :3], self.points) + T[:, :3, 3]
 
-    def draw(self, Ts_camera_part: np.ndarray, window: Window) -> Layers:
-        """Render each part alone at its pose, (P, 4, 4) in all."""
+    def draw(self, Ts_camera_part: np.ndarray, window: Window, parts: Sequence[int] | None = None) -> Layers:
+        """Render each part alone at its pose, (P, 4, 4) in all; `parts` only, where given."""
         view = (torch.from_numpy(window.K_corner).float()[None], window.width, window.height)
         layers = []
-        for p, own in enumerate(self._indices):
+        for p in range(self.parts) if parts is None else parts:
+            own = self._indices[p]
             T = torch.from_numpy(Ts_camera_part[p]).float()
             means, axes = self.field.means[own], self._axes[own]
             color = view_colors(means, self.field.sh[own], T[None], self.field.sh_degree)[0]
@@ -164,3 +177,12 @@ class PartModel:
     @cached_property
     def _indices(self) -> list[Tensor]:
         return [torch.from_numpy(np.flatnonzero(self.labels == p)) for p in range(self.parts)]
+
+
+def _box_edges(points: np.ndarray) -> np.ndarray:
+    """(3, 3) rows: edges of the tightest box about (n, 3) points; of a handful of points their principal axes."""
+    import trimesh
+
+    if len(points) < 8:
+        return np.linalg.svd(points - points.mean(0), full_matrices=True)[2]
+    return trimesh.bounds.oriented_bounds(points)[0][:3, :3]

@@ -19,6 +19,7 @@ _LIGHT_STD = (0.03, 0.01, 0.01, 0.01)  # by which a part's light changes from fr
 _MARGIN = 12  # pixels around the object
 _CORRELATED = 20  # pixels and channels that err together: what the scan got wrong is wrong in all of them
 _UNKNOWN = 0.6  # robust error of a pixel whose background nobody has seen
+_BY_CHANCE = 0.25  # share of a part's pixels that agree with anything
 _HIDDEN = 0.12  # error of colour of what is not the object, blurred over a few pixels
 
 
@@ -90,13 +91,19 @@ def linearize(
         drawn.error,
     )
     behind, weight = picture.background[window.pixels], drawn.weight
-    if blur > 0:  # a blurred picture is told by every second pixel of every second row
-        active = active & _every_second(active.shape)
-        weight = 4 * weight
+    # a blurred picture is told by every fourth pixel, a sharp one by every second
+    active = active & _some(active.shape, blur > 0)
+    weight = (4 if blur > 0 else 2) * weight
     agreed = _agreement(error, spread)
-    weight = weight * agreed
-    J = np.zeros((np.count_nonzero(active), 3, 10 * parts), np.float32)
     sight = layers.in_sight()
+    own = layers.alpha * sight * (layers.alpha > 0.5)
+    area = own.sum((1, 2))
+    visible = (own * (agreed > 0.25)).sum((1, 2)) / np.maximum(area, 1)
+    # where little of a part agrees, it does so by chance
+    chance = (1 / (1 + np.exp((_BY_CHANCE - visible) / 0.04)) + 1e-3).astype(np.float32)
+    share = layers.alpha * sight
+    weight = weight * agreed * np.einsum("phw,p->hw", share, chance) / np.maximum(share.sum(0), 1e-3)
+    J = np.zeros((np.count_nonzero(active), 3, 10 * parts), np.float32)
     for p in range(parts):
         if layers.alpha[p].max() < _LEAST_ALPHA:
             continue
@@ -122,24 +129,28 @@ def linearize(
     poses, light = slice(6 * parts), slice(6 * parts, None)
     A[light, light] += np.diag(np.tile(np.array(_LIGHT_STD) ** -2.0, parts))
     solved = np.linalg.solve(A[light, light], np.column_stack([A[light, poses], b[light]]))
-    own = layers.alpha * sight * (layers.alpha > 0.5)
-    area = own.sum((1, 2))
     return Quadratic(
         H=A[poses, poses] - A[poses, light] @ solved[:, :-1],
         g=b[poses] - A[poses, light] @ solved[:, -1],
         cost=drawn.cost(spread),
         misfit=float(_robust(drawn.error, spread)[drawn.active].mean()),
-        visible=(own * (agreed > 0.25)).sum((1, 2)) / np.maximum(area, 1),
+        visible=visible,
         area=area,
         lights=np.clip(lights - solved[:, -1].reshape(parts, 4), [0.4, -0.6, -0.6, -0.6], [2.0, 0.6, 0.6, 0.6]),
     )
 
 
 def misfit(
-    model: PartModel, Ts: np.ndarray, picture: Picture, spread: float, lights: np.ndarray | None, blur: float
+    model: PartModel,
+    Ts: np.ndarray,
+    picture: Picture,
+    spread: float,
+    lights: np.ndarray | None,
+    blur: float,
+    made: tuple[Layers, Window] | None = None,
 ) -> float:
-    """`linearize(...).cost` alone, which is several times cheaper."""
-    drawn = _draw(model, Ts, picture, _unlit(model.parts) if lights is None else lights, blur)
+    """`linearize(...).cost` alone, which is several times cheaper; what is `made` already need not be drawn."""
+    drawn = _draw(model, Ts, picture, _unlit(model.parts) if lights is None else lights, blur, made)
     return np.inf if drawn is None else drawn.cost(spread)
 
 
@@ -163,9 +174,11 @@ class _Drawn:
         return float((_robust(self.error, spread)[self.active] - without).sum()) / 1000
 
 
-def _every_second(shape: tuple[int, int]) -> np.ndarray:
+def _some(shape: tuple[int, int], few: bool) -> np.ndarray:
     mask = np.zeros(shape, bool)
     mask[::2, ::2] = True
+    if not few:
+        mask[1::2, 1::2] = True
     return mask
 
 
@@ -173,11 +186,18 @@ def _unlit(parts: int) -> np.ndarray:
     return np.tile([1.0, 0, 0, 0], (parts, 1))
 
 
-def _draw(model: PartModel, Ts: np.ndarray, picture: Picture, lights: np.ndarray, blur: float) -> _Drawn | None:
-    window = _window(model, Ts, picture.camera)
+def _draw(
+    model: PartModel,
+    Ts: np.ndarray,
+    picture: Picture,
+    lights: np.ndarray,
+    blur: float,
+    made: tuple[Layers, Window] | None = None,
+) -> _Drawn | None:
+    window = window_of(model, Ts, picture.camera) if made is None else made[1]
     if window is None:
         return None
-    layers = model.draw(Ts, window)
+    layers = model.draw(Ts, window) if made is None else made[0]
     seen, behind, known = (array[window.pixels] for array in (picture.rgb, picture.background, picture.known))
     through = np.prod(1 - layers.alpha, 0)
     # the light on a matt surface that turns is, to first order, linear in its normal (Lambert)
@@ -203,15 +223,20 @@ def _slope(image: np.ndarray, axis: tuple[int, int]) -> np.ndarray:
 
 def _agreement(error: np.ndarray, spread: float) -> np.ndarray:
     """(H, W) weight of each pixel: robust (Geman & McClure), and nought where the neighbourhood disagrees as well."""
-    size = np.sqrt((error**2).mean(-1))
+    size = np.sqrt(_mean_square(error))
     around = cv2.GaussianBlur(np.minimum(size, 0.4), (0, 0), 2.0)
     return 1 / (1 + (size / (2 * spread)) ** 2) ** 2 / (1 + (around / _HIDDEN) ** 4)
 
 
 def _robust(error: np.ndarray, spread: float) -> np.ndarray:
     """(H, W) loss in [0, 1), Geman & McClure's."""
-    square = (error**2).mean(-1) / (3 * spread) ** 2
+    square = _mean_square(error) / np.float32((3 * spread) ** 2)
     return square / (1 + square)
+
+
+def _mean_square(error: np.ndarray) -> np.ndarray:
+    """(H, W) over the colours; numpy's own mean over a short last axis takes ten times as long."""
+    return np.einsum("hwc,hwc->hw", error, error) / np.float32(error.shape[-1])
 
 
 def _move(
@@ -243,16 +268,16 @@ def _move(
     J[own[active]] = -(sx[own][:, :, None] * u[:, None] + sy[own][:, :, None] * v[:, None])
 
 
-def _window(model: PartModel, Ts: np.ndarray, camera: Camera) -> Window | None:
-    """The part of the picture that the object is in; None where it is not."""
+def window_of(model: PartModel, Ts: np.ndarray, camera: Camera, margin: int = _MARGIN) -> Window | None:
+    """The part of the picture that the object is in, some pixels around it; None where it is not."""
     points = model.posed_points(Ts)
     points = points[points[:, 2] > 0.05]
     if len(points) < 10:
         return None
     pixels = points @ camera.K.T
     low, high = np.percentile(pixels[:, :2] / pixels[:, 2:], [0.5, 99.5], axis=0)
-    left, top = np.floor(np.maximum(low - _MARGIN, 0)).astype(int)
-    right, bottom = np.ceil(np.minimum(high + _MARGIN + 1, [camera.width, camera.height])).astype(int)
+    left, top = np.floor(np.maximum(low - margin, 0)).astype(int)
+    right, bottom = np.ceil(np.minimum(high + margin + 1, [camera.width, camera.height])).astype(int)
     if right - left < 8 or bottom - top < 8:
         return None
     return Window(camera, int(left), int(top), int(right - left), int(bottom - top))

@@ -6,8 +6,10 @@ Each term is a quadratic in the twists of all parts, as `photometric.Quadratic` 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from robodistill.inversion.twist import skew
+from robodistill.tracking.articulation import carried
 from robodistill.tracking.model import PartModel
 
 
@@ -54,10 +56,30 @@ def contact_terms(
 _OBSERVATIONS = 20.0  # that a contact counts as
 
 
+def together(model: PartModel, Ts: np.ndarray, Ts_wanted: np.ndarray, contacts: list[Contact], metres: float) -> tuple:
+    """H and g of parts that touch staying to each other as in other poses, with this standard deviation of the middle.
+
+    What is hidden goes with its neighbour, whichever way that moves.
+    """
+    H, g = np.zeros((6 * model.parts,) * 2), np.zeros(6 * model.parts)
+    for contact in contacts:
+        a, b = contact.a, contact.b
+        target = Ts[a] @ np.linalg.inv(Ts_wanted[a]) @ Ts_wanted[b]
+        at_a, at_b = (Ts[p, :3, :3] @ model.centers[p] + Ts[p, :3, 3] for p in (a, b))
+        shift = at_b - target[:3, :3] @ model.centers[b] - target[:3, 3]
+        turn = Rotation.from_matrix(Ts[b, :3, :3] @ target[:3, :3].T).as_rotvec()
+        J = np.zeros((6, 6 * model.parts))
+        J[:, 6 * b : 6 * b + 6] = np.eye(6)
+        J[:, 6 * a : 6 * a + 6] = -carried(np.eye(6), at_b - at_a)
+        radians = metres / min(model.radii[a], model.radii[b])
+        weighted = J * np.repeat([metres**-2, radians**-2], 3)[:, None]
+        H += weighted.T @ J
+        g += weighted.T @ np.concatenate([shift, turn])
+    return H, g
+
+
 def pull(model: PartModel, Ts: np.ndarray, Ts_wanted: np.ndarray, metres: float, radians: float) -> tuple:
     """H and g of a pull towards other poses, with these standard deviations of each part's middle and turn."""
-    from scipy.spatial.transform import Rotation
-
     middles = [np.einsum("pij,pj->pi", T[:, :3, :3], model.centers) + T[:, :3, 3] for T in (Ts, Ts_wanted)]
     turn = Rotation.from_matrix(Ts[:, :3, :3] @ Ts_wanted[:, :3, :3].transpose(0, 2, 1)).as_rotvec()
     diagonal = np.tile(np.repeat([metres**-2, radians**-2], 3), model.parts)

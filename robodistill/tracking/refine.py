@@ -13,13 +13,17 @@ import numpy as np
 from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
 from robodistill.progress import Progress, silent
-from robodistill.tracking.articulation import Articulation, State
+from robodistill.tracking.articulation import Articulation, State, across
 from robodistill.tracking.background import Background
 from robodistill.tracking.model import PartModel
+from robodistill.tracking.motion import Joint
 from robodistill.tracking.photometric import Picture, Quadratic
 from robodistill.tracking.tracker import Follower
 
-_TRIED = 7  # values of a joint where a part is lost
+_TRIED = 9  # values of a joint where a part is lost
+_ALIKE = 30.0  # frames that err together
+_BOX_REACH, _BOX_STD = np.radians(15), np.radians(1)  # from a box's edge, within which and to which axes lie along it
+_ELSEWHERE = 0.04  # of the object's size between two answers
 _SEEN = 0.5  # share of a part that the frame must agree with
 
 
@@ -43,9 +47,14 @@ def refine(
     articulation: Articulation,
     config: TrackingConfig,
     usable: Sequence[np.ndarray] | None = None,
+    search: bool = True,
     progress: Progress = silent,
 ) -> Refined:
-    """Solve all frames on the joints, from (T, P, 4, 4) poses that need not fit them."""
+    """Solve all frames on the joints, from (T, P, 4, 4) poses that need not fit them.
+
+    Args:
+        search: Where a part is not seen, look for it at other values of its joint and where it is in other frames.
+    """
     states = [articulation.nearest(Ts) for Ts in Ts_camera_part]
     quadratics: list[Quadratic | None] = [None] * len(frames)
     for k in range(config.joint_rounds):
@@ -55,13 +64,26 @@ def refine(
         order = range(len(frames)) if k % 2 == 0 else range(len(frames) - 1, -1, -1)
         for done, t in enumerate(order):
             weight = None if usable is None else usable[t]
-            picture = Picture(frames[t].astype(np.float32) / 255, background.rgb, background.known, camera, weight)
+            rgb = frames[t].astype(np.float32) / 255
+            picture = Picture(rgb, background.under(rgb), background.known, camera, weight)
             before = order[done - 1] if done else None
             lights = quadratics[t].lights if quadratics[t] else quadratics[before].lights if done else None
-            lost = _lost(quadratics[t])
-            starts = _starts(articulation, states, t, before) if lost else [states[t]]
+            new = quadratics[t] is None
+            root = states[t if before is None else before]
+            starts = _near(states, t) if search and (new or _lost(quadratics[t])) else [states[t]]
+            starts += _elsewhere(articulation, root) if search and new else []
             start = follower.best_start(picture, starts, lights)
-            states[t], quadratics[t] = follower.solve(picture, start, articulation.poses(start), lights, lost)
+            found = follower.solve(picture, start, articulation.poses(start), lights, new)
+            if search and _apart(model, articulation, found[0], root) > _ELSEWHERE * model.size:
+                # a pattern looks alike one period further: what goes on from the last frame is solved for, too
+                other = follower.solve(picture, root, articulation.poses(root), lights)
+                found = min(found, other, key=lambda one: one[1].cost)
+            states[t], quadratics[t] = found
+            if search and _lost(quadratics[t]):
+                start = follower.best_start(picture, _elsewhere(articulation, root), lights)
+                found = follower.solve(picture, start, articulation.poses(start), lights)
+                if found[1].cost < quadratics[t].cost:
+                    states[t], quadratics[t] = found
             left = _left_over(articulation, states[t], quadratics[t])
             if left is not None:
                 total = left if total is None else (total[0] + left[0], total[1] + left[1])
@@ -69,25 +91,38 @@ def refine(
         if total is None or not len(total[1]):
             covariance = np.zeros((0, 0))
             break
-        H = total[0] + np.diag(_prior(articulation))
-        covariance = np.linalg.inv(H)
-        articulation = articulation.reshaped(-covariance @ total[1])
+        prior = _prior(model, articulation)
+        covariance = np.linalg.inv(total[0] / _ALIKE + prior[0])
+        articulation = articulation.reshaped(-covariance @ (total[1] / _ALIKE + prior[1]))
     return Refined(articulation, states, quadratics, covariance)
 
 
-def _lost(q: Quadratic | None) -> bool:
-    """Nothing is known yet, or a part that should be in sight is not."""
-    return q is None or not np.isfinite(q.cost) or bool((q.visible[q.area > 0] < _SEEN).any())
+def _lost(q: Quadratic) -> bool:
+    """A part that should be in sight is not."""
+    return not np.isfinite(q.cost) or bool((q.visible[q.area > 0] < _SEEN).any())
 
 
-def _starts(articulation: Articulation, states: list[State], t: int, before: int | None) -> list[State]:
-    """Where a frame may begin: its own state, its neighbours', and other values of its joints."""
+def _apart(model: PartModel, articulation: Articulation, a: State, b: State) -> float:
+    """How far the points of the part that differs most are apart, metres."""
+    apart = np.linalg.norm(
+        model.posed_points(articulation.poses(a)) - model.posed_points(articulation.poses(b)), axis=1
+    )
+    return max(float(apart[model.labels == p].mean()) for p in range(model.parts))
+
+
+def _near(states: list[State], t: int) -> list[State]:
+    """Where a frame may begin: its own state, its neighbours', and these with its own values."""
     own = states[t]
     starts = [own]
     for other in (t - 1, t + 1):
         if 0 <= other < len(states):
             starts += [states[other], State(states[other].T_camera_root, own.values, own.loose)]
-    root = own if before is None else states[before]
+    return starts
+
+
+def _elsewhere(articulation: Articulation, root: State) -> list[State]:
+    """The same root with other values of its joints."""
+    starts = [root]
     for k, joint in enumerate(articulation.joints):
         if joint.kind in ("revolute", "prismatic", "screw"):
             for value in np.linspace(*joint.range, _TRIED):
@@ -108,7 +143,32 @@ def _left_over(articulation: Articulation, state: State, q: Quadratic) -> tuple[
     return S.T @ q.H @ S - cross.T @ solved[:, :-1], S.T @ q.g - cross.T @ solved[:, -1]
 
 
-def _prior(articulation: Articulation) -> np.ndarray:
-    """(shapes,) inverse variances: a step of the joints is believed to 0.1 rad and 1 cm."""
+def to_box(model: PartModel, joint: Joint) -> np.ndarray | None:
+    """(3,) turn from a joint's axis to the nearest edge of its parent's box, else of its child's; None if far off."""
+    if joint.kind not in ("revolute", "prismatic", "screw"):
+        return None
+    for part in (joint.parent, joint.child):
+        edges = model.axes[part] * np.sign(model.axes[part] @ joint.axis)[:, None]
+        turn = np.cross(joint.axis, edges[(edges @ joint.axis).argmax()])
+        if np.linalg.norm(turn) < np.sin(_BOX_REACH):
+            return turn
+    return None
+
+
+def _prior(model: PartModel, articulation: Articulation) -> tuple[np.ndarray, np.ndarray]:
+    """H (shapes, shapes) and g (shapes,): a step is believed to 0.1 rad and 1 cm, and axes lie along boxes' edges.
+
+    Things are made so that what turns or slides does it along an edge of what it turns or slides on; where pictures are
+    sure of another axis they outweigh that.
+    """
     sizes = {"revolute": [0.1, 0.1, 0.01, 0.01], "prismatic": [0.1, 0.1], "screw": [0.1, 0.1, 0.01, 0.01, 0.002]}
-    return np.array([size**-2 for joint in articulation.joints for size in sizes.get(joint.kind, [])])
+    diagonal, g = [], []
+    for joint in articulation.joints:
+        own = np.array(sizes.get(joint.kind, [])) ** -2.0
+        slope, turn = np.zeros(len(own)), to_box(model, joint)
+        if turn is not None:
+            own[:2] += _BOX_STD**-2
+            slope[:2] = -(across(joint.axis) @ turn) * _BOX_STD**-2
+        diagonal.append(own)
+        g.append(slope)
+    return np.diag(np.concatenate(diagonal)), np.concatenate(g)

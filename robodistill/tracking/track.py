@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
+from scipy.signal import medfilt
 
 from robodistill.config import TrackingConfig
 from robodistill.errors import BadInput, HonestNo
@@ -16,6 +17,7 @@ from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import Articulation, in_order
 from robodistill.tracking.hold import find_held
 from robodistill.tracking.joint_search import moves_with, search_joint
+from robodistill.tracking.joint_trial import try_joints
 from robodistill.tracking.joints import fit_joints
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint, PartMotion
@@ -28,6 +30,9 @@ from robodistill.tracking.tracker import Followed, follow
 
 Method = Literal["ours", "rsrd"]
 _ASKED = 10  # frames that the first pose is told the background by
+_SURE = 0.5  # share of a part in sight from which its joint's value counts for the range
+_BEYOND = 0.2  # of the object's size, that a part may go further than in the frames in which its joint was tried
+_LEAST_TRAVEL = 0.04  # of the object's size; what moves less against its parent is fixed to it
 _LEAST_SEEN = 0.35  # of the object, in the median frame, for the film to show it at all
 
 
@@ -86,13 +91,14 @@ def track_parts(
             found = _joints_of(model, followed) if model.parts > 1 else ()
         joints, Ts, quadratics = found, followed.Ts_camera_part, followed.quadratics
     if method == "ours" and model.parts > 1:
+        found = tuple(_tried(model, frames, camera, followed, joint, config) for joint in found)
         articulation = Articulation(in_order(found, model.parts), model.centers)
         refined = refine(
             *(model, frames, camera, followed.background, followed.Ts_camera_part, articulation, config),
             progress=progress,
         )
         Ts = np.stack([refined.articulation.poses(state) for state in refined.states])
-        joints, quadratics = _with_values(refined), refined.quadratics
+        joints, quadratics = _with_values(model, refined), refined.quadratics
     return PartMotion(
         parts=tuple(names),
         Ts_camera_part=Ts,
@@ -136,6 +142,23 @@ def _joints_of(model: PartModel, followed: Followed) -> tuple[Joint, ...]:
     return tuple(search_joint(model, followed.Ts_camera_part, quadratics, joint) for joint in fitted)
 
 
+def _tried(
+    model: PartModel,
+    frames: Sequence[np.ndarray],
+    camera: Camera,
+    followed: Followed,
+    joint: Joint,
+    config: TrackingConfig,
+) -> Joint:
+    """The joint that the pictures bear out, with the range in which a lost part is looked for."""
+    if joint.kind in ("fixed", "free"):
+        return joint
+    tried = try_joints(model, frames, camera, followed, joint, config)
+    low, high = min(tried.values.min(), 0.0), max(tried.values.max(), 0.0)
+    more = _BEYOND * model.size / _reach(model, tried)
+    return replace(tried, range=(float(low - more), float(high + more)))
+
+
 def _as_one(model: PartModel, followed: Followed, joints: tuple[Joint, ...]) -> list[tuple[int, int]]:
     """Pairs of parts that the film does not show to move against each other."""
     fixed = [(joint.parent, joint.child) for joint in joints if joint.kind == "fixed"]
@@ -161,16 +184,19 @@ def _merge(
     return merged_model, replace(followed, Ts_camera_part=poses, quadratics=quadratics)
 
 
-def _with_values(refined: Refined) -> tuple[Joint, ...]:
-    """The joints with the values of all frames, and their uncertainty from the solve."""
+def _with_values(model: PartModel, refined: Refined) -> tuple[Joint, ...]:
+    """The joints with the values of all frames, and their uncertainty from the solve; fixed where nothing moves."""
     values = np.array([state.values for state in refined.states])
+    seen = np.array([q.visible for q in refined.quadratics])
     std = np.sqrt(np.diag(refined.shape_covariance))
     joints, at = [], 0
     for k, joint in enumerate(refined.articulation.joints):
         count = {"revolute": 4, "prismatic": 2, "screw": 5}.get(joint.kind, 0)
         if count:
             own = std[at : at + count]
-            low, high = np.quantile(values[:, k], [0.01, 0.99])
+            sure = seen[:, joint.child] >= min(_SURE, np.median(seen[:, joint.child]))
+            low, high = np.quantile(medfilt(values[sure, k], 5), [0.01, 0.99])
+            reach = _reach(model, joint)
             joint = replace(
                 joint,
                 values=values[:, k],
@@ -178,9 +204,20 @@ def _with_values(refined: Refined) -> tuple[Joint, ...]:
                 axis_std=float(np.hypot(*own[:2])),
                 origin_std=float(np.hypot(*own[2:4])) if count > 2 else 0.0,
             )
+            if (high - low) * reach < _LEAST_TRAVEL * model.size:
+                joint = replace(joint, kind="fixed", axis=np.zeros(3), pitch=0.0, values=0 * values[:, k])
         at += count
         joints.append(joint)
     return tuple(joints)
+
+
+def _reach(model: PartModel, joint: Joint) -> float:
+    """Metres that the child's outer points go for a unit of the joint's value."""
+    if joint.kind == "prismatic":
+        return 1.0
+    points = model.points[model.labels == joint.child]
+    arm = np.linalg.norm(np.cross(points - joint.origin, joint.axis), axis=1)
+    return float(np.hypot(np.quantile(arm, 0.9), joint.pitch))
 
 
 def _check(quadratics: list[Quadratic]) -> None:

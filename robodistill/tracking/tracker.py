@@ -1,4 +1,4 @@
-"""Follow the parts from frame to frame: predict, look around, descend; each frame alightst the scan, so nothing drifts.
+"""Follow the parts from frame to frame: predict, look around, descend; each frame against the scan, so nothing drifts.
 
 The job of RSRD's 4D-DPM (Kerr et al., "Robot See Robot Do", CoRL 2024), whose own way is `rsrd`.
 """
@@ -13,11 +13,11 @@ from scipy.spatial.transform import Rotation
 from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
 from robodistill.progress import Progress, silent
-from robodistill.tracking.articulation import Articulation, FreeParts
+from robodistill.tracking.articulation import Articulation, FreeParts, OnePiece
 from robodistill.tracking.background import Background
 from robodistill.tracking.model import PartModel, Window
 from robodistill.tracking.photometric import Picture, Quadratic, linearize, misfit
-from robodistill.tracking.priors import contact_terms, find_contacts, pull
+from robodistill.tracking.priors import contact_terms, find_contacts, pull, together
 
 _SETTLED = 2e-4  # metres and rad of a step after which no more is taken
 
@@ -39,8 +39,8 @@ class Follower:
     def __init__(self, model: PartModel, config: TrackingConfig, coordinates: FreeParts | Articulation) -> None:
         self.model, self.config, self.coordinates = model, config, coordinates
         # a joint says more than that its parts touch
-        touching = isinstance(coordinates, FreeParts)
-        self.contacts = find_contacts(model, config.contact_reach * model.size) if touching else []
+        self.free = isinstance(coordinates, FreeParts)
+        self.contacts = find_contacts(model, config.contact_reach * model.size) if self.free else []
 
     def solve(
         self, picture: Picture, state: Any, wanted: np.ndarray, lights: np.ndarray | None, wide: bool = True
@@ -52,10 +52,13 @@ class Follower:
             lights: (P, 4) of `Quadratic`, to start from.
             wide: First with the blur that lets far things be felt.
         """
-        steps = [(self.config.blur, 1.4 * self.config.spread)] * (self.config.wide_steps if wide else 0)
+        # first the whole, which much is seen of, then its parts; on joints both are one
+        whole = self.config.wide_steps // 2 if wide and self.free else 0
+        wide_steps = self.config.wide_steps - self.config.wide_steps // 2 if wide else 0
+        steps = [(self.config.blur, 1.4 * self.config.spread)] * (whole + wide_steps)
         steps += [(0.0, self.config.spread)] * self.config.fine_steps
         best, kept = None, state
-        for blur, spread in steps:
+        for k, (blur, spread) in enumerate(steps):
             Ts = self.coordinates.poses(state)
             q = linearize(self.model, Ts, picture, spread, lights, blur)
             if not np.isfinite(q.cost):
@@ -63,8 +66,9 @@ class Follower:
             lights = q.lights
             if blur == 0 and (best is None or q.cost < best.cost):
                 best, kept = q, state
-            x = self._step(state, Ts, q, wanted)
-            state = self.coordinates.moved(state, x)
+            along = OnePiece(self.model.centers) if k < whole else self.coordinates
+            x = self._step(along, state, Ts, q, wanted)
+            state = along.moved(state, x)
             if blur == 0 and np.abs(x).max() < _SETTLED:
                 break
         last = linearize(self.model, self.coordinates.poses(state), picture, self.config.spread, lights)
@@ -81,13 +85,17 @@ class Follower:
         ]
         return states[int(np.argmin(costs))]
 
-    def _step(self, state: Any, Ts: np.ndarray, q: Quadratic, wanted: np.ndarray) -> np.ndarray:
+    def _step(self, along: Any, state: Any, Ts: np.ndarray, q: Quadratic, wanted: np.ndarray) -> np.ndarray:
         config = self.config
-        touch = contact_terms(self.model, Ts, self.contacts, config.contact_spread)
-        drawn = pull(self.model, Ts, wanted, config.jump, config.jump / self.model.radii.mean())
-        J = self.coordinates.jacobian(state)
-        H = J.T @ (q.H + touch[0] + drawn[0]) @ J
-        x = -np.linalg.solve(H + np.diag(1e-6 * np.diag(H) + 1e-9), J.T @ (q.g + touch[1] + drawn[1]))
+        terms = [
+            (q.H, q.g),
+            pull(self.model, Ts, wanted, config.jump, config.jump / self.model.radii.mean()),
+            contact_terms(self.model, Ts, self.contacts, config.contact_spread),
+            together(self.model, Ts, wanted, self.contacts, config.slip),
+        ]
+        J = along.jacobian(state)
+        H = J.T @ sum(term[0] for term in terms) @ J
+        x = -np.linalg.solve(H + np.diag(1e-6 * np.diag(H) + 1e-9), J.T @ sum(term[1] for term in terms))
         # a step is believed as far as the picture's slope reaches
         reach = np.abs((J @ x).reshape(-1, 6)) / ([0.03] * 3 + [0.25] * 3)
         return x / max(1.0, reach.max())
@@ -115,7 +123,7 @@ def follow(
     poses, quadratics, lights = [], [], None
     for k, image in enumerate(frames):
         rgb = image.astype(np.float32) / 255
-        picture = Picture(rgb, background.rgb, background.known, camera, None if usable is None else usable[k])
+        picture = Picture(rgb, background.under(rgb), background.known, camera, None if usable is None else usable[k])
         start = follower.best_start(picture, _predictions(poses) if poses else [Ts_first], lights)
         Ts, q = follower.solve(picture, start, start, lights)
         lights = q.lights

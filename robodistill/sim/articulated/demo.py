@@ -18,6 +18,8 @@ _SEEN = 0.5  # share of each part that the first frame should show
 _PIXELS = 150  # that a part should have
 _FILL = 0.92  # of the image's half sides that the object may sweep
 _NEAREST = 0.22  # metres from camera to object
+_SHOWN = 0.55  # of what would be seen of a part without hands, that they should leave on average
+_LOOKS = 4  # frames by which that is judged
 _REACH = 0.55  # metres that a hand comes from
 
 
@@ -30,57 +32,28 @@ class Hold:
     """In the frame of the resting object."""
     near: np.ndarray
     """(T,) 1 = holds, 0 = away."""
+    hand: int
+    """Its number on the stage."""
 
 
-def draw_holds(
-    rest: Articulated, handling: Handling, T_world_camera: np.ndarray, rng: np.random.Generator
-) -> tuple[Hold, ...]:
-    """One hand for each part that is moved and, half of the time, a second one that steadies the body."""
-    holds = []
-    towards = T_world_camera[:3, 2]
-    for p in np.flatnonzero(handling.near.max(0) > 0):
-        at = int(handling.near[:, p].argmax())
-        holds.append(Hold(int(p), _pick(rest, handling, int(p), at, towards, (), rng), handling.near[:, p]))
-    if rng.random() < 0.5:
-        near = np.maximum.accumulate(handling.near.max(1))
-        holds.append(Hold(0, _pick(rest, handling, 0, 0, towards, [h.grip for h in holds], rng), near))
-    return tuple(holds)
-
-
-def _pick(
+def draw_shot(
     rest: Articulated,
     handling: Handling,
-    part: int,
-    at: int,
-    towards: np.ndarray,
-    taken: Sequence[Grip],
+    grips: Sequence[tuple[int, Grip]],
+    stage: Stage,
+    camera: Camera,
+    painter: Painter,
     rng: np.random.Generator,
-) -> Grip:
-    """The grip with most room: not from the camera's side, not from below, not where another hand is."""
-    R = handling.Ts_world_part[at, part, :3, :3]
+) -> tuple[np.ndarray, tuple[Hold, ...]]:
+    """Where a fixed camera stands, (4, 4) T_world_camera, and who holds what: one shot that shows what is done.
 
-    def cost(grip: Grip) -> float:
-        direction = R @ grip.T_object_grip[:3, 2]
-        crowd = sum(max(0.0, float(grip.T_object_grip[:3, 2] @ other.T_object_grip[:3, 2])) for other in taken)
-        return 0.6 * max(0.0, float(direction @ towards)) + 2 * max(0.0, direction[2]) + crowd + 0.4 * rng.random()
+    All that moves is in view, each part is seen in the first frame, and hands come from where they hide least: whoever
+    films a demonstration stands where it can be seen.
 
-    return min(rest.grips[rest.parts[part]], key=cost)
-
-
-def hand_places(holds: Sequence[Hold], handling: Handling, frame: int) -> list[np.ndarray | None]:
-    """Where each hand is, (4, 4), None = out of sight."""
-    places: list[np.ndarray | None] = []
-    for hold in holds:
-        T = hold.grip.T_object_grip.copy()
-        T[:3, 3] -= (1 - hold.near[frame]) * _REACH * T[:3, 2]
-        places.append(handling.Ts_world_part[frame, hold.part] @ T if hold.near[frame] > 0 else None)
-    return places
-
-
-def draw_viewpoint(
-    rest: Articulated, handling: Handling, stage: Stage, camera: Camera, painter: Painter, rng: np.random.Generator
-) -> np.ndarray:
-    """(4, 4) T_world_camera of a fixed camera that shows each part at the start and has all that moves in view."""
+    Args:
+        grips: Part and grip of each hand of the stage; none for a film without hands.
+        stage: With the parts and a hand for each of `grips`.
+    """
     points = [hull[:: max(1, len(hull) // 60)] for hull in corners(rest)]
     swept = np.concatenate(
         [
@@ -89,8 +62,8 @@ def draw_viewpoint(
         ]
     )
     half = _FILL * np.array([camera.width / 2 / camera.K[0, 0], camera.height / 2 / camera.K[1, 1]])
-    best, best_score = None, -1.0
-    start = rng.uniform(0, 2 * np.pi)
+    best, best_score = None, -np.inf
+    start, steadied = rng.uniform(0, 2 * np.pi), rng.random() < 0.5
     for k in range(_TRIES):
         azimuth, elevation = start + k * _TURN, np.radians(rng.uniform(24, 56))
         away = np.array([np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)])
@@ -103,11 +76,73 @@ def draw_viewpoint(
             seen = count(stage.labels(painter, T), stage.parts)
             share = (seen / np.maximum(outlines(stage, painter, T, Ts), 1)).min()
             score += weight * (min(_SEEN, share) + 0.2 * min(1.0, seen.min() / _PIXELS))
+        holds, shown = _holds(handling, grips, stage, painter, T, steadied) if grips else ((), _SHOWN)
+        score += 4 * min(shown, _SHOWN)
         if score > best_score:
-            best, best_score = T, score
-        if score > 3 * (_SEEN + 0.2) - 1e-6:
+            best, best_score = (T, holds), score
+        if score > 3 * (_SEEN + 0.2) + 4 * _SHOWN - 1e-6:
             break
     return best
+
+
+def _holds(
+    handling: Handling,
+    grips: Sequence[tuple[int, Grip]],
+    stage: Stage,
+    painter: Painter,
+    T_world_camera: np.ndarray,
+    steadied: bool,
+) -> tuple[tuple[Hold, ...], float]:
+    """One hand for each part that is moved, where `steadied` one for the body, each where it hides least; and how much
+    of the worst seen part they leave, on average over the time that it is held."""
+    holds: list[Hold] = []
+    shares = [1.0]
+    for p in [*np.flatnonzero(handling.near.max(0) > 0), *([0] if steadied else [])]:
+        near = handling.near[:, p] if handling.near[:, p].any() else np.maximum.accumulate(handling.near.max(1))
+        held = np.flatnonzero(near >= 1)
+        frames = held[np.linspace(0, len(held) - 1, _LOOKS).astype(int)]
+        trials = []
+        for k, (part, grip) in enumerate(grips):
+            if part == p:
+                trial = Hold(int(p), grip, near, k)
+                trials.append((_shown(handling, [*holds, trial], stage, painter, T_world_camera, frames), k, trial))
+        share, _, hold = max(trials)
+        if p == 0 and holds and share < _SHOWN:  # a hand that steadies would be in the way
+            continue
+        holds.append(hold)
+        shares.append(share)
+    return tuple(holds), min(shares)
+
+
+def _shown(
+    handling: Handling,
+    holds: Sequence[Hold],
+    stage: Stage,
+    painter: Painter,
+    T_world_camera: np.ndarray,
+    frames: np.ndarray,
+) -> float:
+    """Share of what would be seen of a part without hands, of the worst part, mean over some frames."""
+    shares = []
+    for frame in frames:
+        Ts, seen = handling.Ts_world_part[frame], []
+        for shown in ((), holds):
+            stage.pose(Ts, hand_places(shown, handling, frame))
+            seen.append(count(stage.labels(painter, T_world_camera), stage.parts))
+        there = seen[0] > _PIXELS / 8
+        shares.append(np.where(there, seen[1] / np.maximum(seen[0], 1), 1.0))
+    return float(np.mean(shares, 0).min())
+
+
+def hand_places(holds: Sequence[Hold], handling: Handling, frame: int) -> list[np.ndarray | None]:
+    """Where each hand of the stage is, (4, 4), None = out of sight."""
+    places: list[np.ndarray | None] = [None] * (max((hold.hand for hold in holds), default=-1) + 1)
+    for hold in holds:
+        T = hold.grip.T_object_grip.copy()
+        T[:3, 3] -= (1 - hold.near[frame]) * _REACH * T[:3, 2]
+        if hold.near[frame] > 0:
+            places[hold.hand] = handling.Ts_world_hand[frame, hold.part] @ T
+    return places
 
 
 def _stand(points: np.ndarray, R: np.ndarray, half: np.ndarray) -> np.ndarray:

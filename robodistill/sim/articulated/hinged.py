@@ -48,11 +48,17 @@ def make_scissors(rng: np.random.Generator) -> Articulated:
 
 
 def _loop(spec: ObjectSpec, part: str) -> tuple[Grip, ...]:
-    """Hold the rear end of a part that lies flat: from its outer side, or from behind."""
+    """Hold the rear end of a part that lies flat: from its outer side, from behind, or its very end from behind."""
     points = np.concatenate([piece.solid.mesh.vertices for piece in spec.pieces if piece.part == part])
     rear = points[points[:, 0] < points[:, 0].min() + 0.3 * np.ptp(points[:, 0])].mean(0)
+    tail = points[points[:, 0] < points[:, 0].min() + 0.12 * np.ptp(points[:, 0])].mean(0)
     out = np.sign(rear[1]) * _Y
-    return (grip(rear, -out - 0.2 * _Z, _Z, 0.014), grip(rear, _X - 0.5 * out - 0.3 * _Z, _Z, 0.014))
+    return (
+        grip(rear, -out - 0.2 * _Z, _Z, 0.014),
+        grip(rear, _X - 0.5 * out - 0.3 * _Z, _Z, 0.014),
+        grip(tail, _X - 0.3 * out - 0.1 * _Z, _Z, 0.014),
+        grip(tail, _X - 0.3 * out + 0.4 * _Z, _Z, 0.014),
+    )
 
 
 def make_pliers(rng: np.random.Generator) -> Articulated:

@@ -4,12 +4,14 @@
 `demo.mp4` shows the parts and the whole moved by a person; `demo_camera.json` has its intrinsics under the keys of
 `transforms.json`. `truth.safetensors` holds what was where: `Ts_camera_part` (T, P, 4, 4) float64 maps *scan-world*
 coordinates of part p at rest to the film's camera, so that what a scan has reconstructed is carried as it stands.
+What is asked can be done: the scan is of a thing about half way open, so that it shows the insides that the film shows,
+and hands hold where they leave, on average, most of what they hold in sight; one that turns a lid regrips.
 `demo_masks/` (16-bit PNG, 1 + part, 65535 = hands) is for judging only. The same arguments give the same files.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +25,7 @@ from robodistill.errors import BadInput
 from robodistill.geometry.camera import Camera
 from robodistill.progress import Progress, silent
 from robodistill.sim.articulated import ARTICULATED
-from robodistill.sim.articulated.demo import Hold, count, draw_holds, draw_viewpoint, film, outline_path
+from robodistill.sim.articulated.demo import Hold, count, draw_shot, film, outline_path
 from robodistill.sim.articulated.motion import Handling, draw_handling
 from robodistill.sim.articulated.spec import Articulated
 from robodistill.sim.articulated.stage import HAND, Stage, build_stage, make_paint
@@ -87,18 +89,16 @@ def make_articulated(
     if width % 2 or height % 2:
         raise BadInput(f"image size is {width}x{height}; a film needs even sides")
     load_av()
-    streams = np.random.SeedSequence((seed, _STREAM, *name.encode())).spawn(5)
-    making, surroundings, placing, acting, sensing = (np.random.default_rng(stream) for stream in streams)
-    rest = _at_rest(ARTICULATED[name](making), making)
-    paint = make_paint(rest, making)
+    rest, paint, (surroundings, placing, acting, sensing) = draw_object(name, seed)
     T_world_scanned, T_world_start = (_on_table(rest, placing) for _ in range(2))
     handling = draw_handling(rest, T_world_start, frames, acting)
     camera = Camera.from_fov(acting.uniform(0.62, 0.95), width, height)
-    bare = build_stage(rest, paint, (), surroundings, acting, room=False)
+    ways = [(p, grip) for p in _held_parts(handling) for grip in rest.grips[rest.parts[p]]] if hand else []
+    bare = build_stage(rest, paint, [grip for _, grip in ways], surroundings, acting, room=False)
     with Painter(bare.model, camera) as painter:
-        T_world_camera = draw_viewpoint(rest, handling, bare, camera, painter, acting)
+        T_world_camera, holds = draw_shot(rest, handling, ways, bare, camera, painter, acting)
         whole = outline_path(bare, painter, T_world_camera, handling.Ts_world_part)
-    holds = draw_holds(rest, handling, T_world_camera, acting) if hand else ()
+    holds = tuple(replace(hold, hand=k) for k, hold in enumerate(holds))
     stage = build_stage(rest, paint, [hold.grip for hold in holds], surroundings, acting)
     facts = {"kind": "articulated", "object": name, "seed": seed, "noise": noise, "hand": hand}
     with whole_folder(out) as partial:
@@ -121,10 +121,23 @@ def make_articulated(
     return ArticulatedResult(out / "scan", out / "demo.mp4", rest.parts)
 
 
+def draw_object(name: str, seed: int) -> tuple[Articulated, Paint, list[np.random.Generator]]:
+    """An object as it stands at rest, its coats, and generators for all else: surroundings, places, acting, sensing."""
+    streams = np.random.SeedSequence((seed, _STREAM, *name.encode())).spawn(5)
+    making, *others = (np.random.default_rng(stream) for stream in streams)
+    rest = _at_rest(ARTICULATED[name](making), making)
+    return rest, make_paint(rest, making), others
+
+
 def _at_rest(made: Articulated, rng: np.random.Generator) -> Articulated:
-    """The object with its joints part of the way open, as somebody left it."""
+    """The object with its joints about half way open: a scan cannot show what is inside a closed thing."""
     low, high = np.array([joint.limits for joint in made.joints]).T
-    return made.posed(low + rng.uniform(0.05, 0.45, len(low)) * (high - low)).centred()
+    return made.posed(low + rng.uniform(0.3, 0.65, len(low)) * (high - low)).centred()
+
+
+def _held_parts(handling: Handling) -> list[int]:
+    """The parts that hands come for, and the body, which a second hand may steady."""
+    return sorted({0, *map(int, np.flatnonzero(handling.near.max(0) > 0))})
 
 
 def _on_table(rest: Articulated, rng: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What a person does with an object: joints that go through their range, one after the other, while the whole moves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator
@@ -8,9 +8,11 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
 from robodistill.sim.articulated.spec import Articulated
+from robodistill.sim.spec import JointSpec
 
 _BEGIN, _END = 0.05, 0.95  # share of the film between the first hand's coming and the last movement
 _CHANGE = 0.07  # share that a hand needs to come or go
+_REGRIP = 0.15  # of a screw's turn, that a hand makes with it
 _STILL = 0.2  # share of the joints beyond one that the person leaves alone
 
 
@@ -24,6 +26,8 @@ class Handling:
     """(T, 4, 4) of the object's frame."""
     Ts_world_part: np.ndarray
     """(T, P, 4, 4) map of each part from where the resting object has it, object frame, to the world."""
+    Ts_world_hand: np.ndarray
+    """(T, P, 4, 4) the same for a hand on each part: one that turns a lid regrips, so that it turns far less."""
     near: np.ndarray
     """(T, P) how near a hand is to the part that it comes for: 1 = holds it, 0 = away."""
 
@@ -50,7 +54,24 @@ def draw_handling(rest: Articulated, T_world_object: np.ndarray, frames: int, rn
     Ts_world_object = _object_path(T_world_object, time, rng)
     Ts_object_part = rest.Ts_object_part(values)
     Ts_world_object[:, 2, 3] += _clearance(rest, Ts_world_object, Ts_object_part)
-    return Handling(values, Ts_world_object, Ts_world_object[:, None] @ Ts_object_part, near)
+    Ts_object_hand = _slipping(rest).Ts_object_part(
+        np.array(
+            [_slip(joint) * (v - joint.value) + joint.value for joint, v in zip(rest.joints, values.T, strict=True)]
+        ).T
+    )
+    whole = Ts_world_object[:, None]
+    return Handling(values, Ts_world_object, whole @ Ts_object_part, whole @ Ts_object_hand, near)
+
+
+def _slip(joint: JointSpec) -> float:
+    """Share of a joint's turn that the hand goes along with."""
+    return _REGRIP if joint.kind == "screw" else 1.0
+
+
+def _slipping(rest: Articulated) -> Articulated:
+    """Joints that rise as far with less turn."""
+    joints = tuple(replace(joint, pitch=joint.pitch / _slip(joint)) for joint in rest.joints)
+    return replace(rest, spec=replace(rest.spec, joints=joints))
 
 
 def corners(rest: Articulated) -> list[np.ndarray]:

@@ -218,11 +218,13 @@ def make_jar(rng: np.random.Generator) -> Articulated:
     ]
     pitch = rng.uniform(0.010, 0.016) / (2 * np.pi)  # a steep multi-start thread, so that the lid visibly rises
     joint = JointSpec("thread", "screw", ("lid",), _Z, np.array([0, 0, h]), (0.0, rng.uniform(4.2, 5.6)), pitch=pitch)
-    spin = rng.uniform(0, 2 * np.pi)
-    cross = np.array([np.cos(spin), np.sin(spin), 0])
+    spin, hold = rng.uniform(0, 2 * np.pi), [0, 0, h + 0.6 * lid_h]
+    around = [np.array([np.cos(spin + a), np.sin(spin + a), 0]) for a in 0.5 * np.pi * np.arange(4)]
     grips = {
         "body": pressed(ObjectSpec("jar", tuple(pieces[:1])), "body", "+x-x+y-y", 0.04),
-        "lid": (grip([0, 0, h + 0.6 * lid_h], -_Z + 0.25 * np.cross(_Z, cross), cross, 2.1 * mouth),),
+        "lid": tuple(
+            grip(hold, side - tilt * _Z, np.cross(_Z, side), 2.1 * mouth) for side in around for tilt in (0.4, 1.2)
+        ),
     }
     return build("jar", *pieces, joints=(joint,), grips=grips)
 

@@ -15,6 +15,7 @@ from robodistill.grasp.motion import lift_trajectory
 from robodistill.grasp.phrase import object_and_part
 from robodistill.grasp.planner import GraspPlanner
 from robodistill.grasp.surface import Surface, field_surface
+from robodistill.grasp.whole import completed, standing_pieces
 from robodistill.robots.robot import load_robot
 from robodistill.robots.urdf import Shape
 
@@ -207,16 +208,57 @@ def test_distances_are_those_of_sampled_shapes(shape):
 
 
 def test_the_surface_of_a_field_faces_the_cameras():
-    """Normals of a box on a table point outwards and up, the support is the table."""
+    """Normals of a box on a table point outwards and up; surface and support are half a pixel outside of centres."""
     field, selection = table_with_box()
     place = field_surface(field)
-    np.testing.assert_allclose(place.plane, [0, 0, 1, 0], atol=2e-3)
+    np.testing.assert_allclose(place.plane[:3], [0, 0, 1], atol=2e-3)
+    pixel = np.mean([np.linalg.norm(view.T_world_camera[:3, 3]) / view.camera.K[0, 0] for view in field.views])
+    np.testing.assert_allclose(-place.plane[3], 0.3**0.5 * pixel, rtol=0.15)
     box = selection.numpy()[place.ids]
     points, normals = place.points[box], place.normals[box]
     outward = points * [1, 1, 0]
-    sides = (points[:, 2] < 0.045) & (points[:, 2] > 0.012)
+    sides = (points[:, 2] < 0.045) & (points[:, 2] > 0.015)
     assert ((normals[sides] * outward[sides]).sum(1) > 0).mean() > 0.98
     assert place.normals[~box & (np.abs(place.points[:, :2]).max(1) > 0.08)][:, 2].min() > 0.9
+
+
+def test_angles_of_leaning_normals_are_allowed_for():
+    """A box whose normals lean up by 0.5 rad each: refused by an exact surface, held where it knows of the lean."""
+    points, normals = BOX
+    flat = np.abs(normals[:, 2]) < 0.5
+    leaning = np.where(flat[:, None], np.cos(0.5) * normals + np.sin(0.5) * np.array([0, 0, 1.0]), normals)
+    place, (ids,) = table_with((points, leaning))
+    with pytest.raises(HonestNo) as caught:
+        GraspPlanner(ROBOTS["yumi"], place)("box", ids)
+    assert caught.value.answer["rejected"]["contact angles"] > 0
+    found = GraspPlanner(ROBOTS["yumi"], replace(place, lean=0.3))("box", ids)
+    assert found.grasps[0].width < 0.035
+
+
+def test_grasps_that_press_more_and_squarely_come_first():
+    """The score is a chance: higher for square contacts near the middle than for what is known to be worse."""
+    place, (ids,) = table_with(BOX)
+    planner = GraspPlanner(ROBOTS["yumi"], place)
+    T = np.tile(np.diag([1.0, -1.0, -1.0, 1.0]), (4, 1, 1))
+    T[3, 1, 3] = 0.04
+    angles = np.array([[0.1, 0.1], [0.4, 0.4], [0.1, 0.1], [0.1, 0.1]])
+    made = Candidates(T, np.full(4, 0.03), angles, np.array([0.3, 0.3, 0.1, 0.3]))
+    best, *worse = planner._scored(made, np.zeros(3), 0.05).scores
+    assert all(0 < score < best < 1 for score in worse)
+
+
+def test_a_cap_belongs_to_its_bottle_and_a_neighbour_does_not():
+    """What is over most of a thing is of it; what touches it from the side, or is all but unselected, is not."""
+    tall = box_points((0.03, 0.03, 0.10), (0.0, 0.0, 0.05))
+    large, small = box_points((0.04, 0.04, 0.08), (0.15, 0.0, 0.04)), box_points((0.02, 0.02, 0.02), (0.181, 0.0, 0.01))
+    place, (alone, left, right) = table_with(tall, large, small)
+    pieces = standing_pieces(place)
+    body = alone[place.points[alone, 2] < 0.09]
+    np.testing.assert_array_equal(completed(body, pieces, place), alone)
+    cap = alone[place.points[alone, 2] > 0.09]
+    np.testing.assert_array_equal(completed(cap, pieces, place), cap)
+    found = completed(left, pieces, place)
+    assert np.isin(left, found).all() and np.isin(right, found).mean() < 0.3
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Scene updates on an analytic field: what is gone, how a thing moved, what fills the hole, features that follow."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from robodistill.cli import main
 from robodistill.edit.changes import find_changes, gone_gaussians
 from robodistill.edit.edit import move
 from robodistill.edit.motion import Cloud, find_motion
+from robodistill.edit.refine import refined
 from robodistill.edit.update import update_scene
 from robodistill.errors import BadInput, HonestNo
 from robodistill.field.gaussians import GaussianField
@@ -127,6 +129,36 @@ def test_motion_of_an_uneven_cloud_is_exact():
         find_motion(before, Cloud(rng.uniform(-0.5, 0.5, (500, 3)), colors[:1].repeat(500, 0)), np.eye(3)[2])
     with pytest.raises(HonestNo, match="too little"):
         find_motion(before, Cloud(points[:5], colors[:5]), np.eye(3)[2])
+
+
+def test_what_tipped_over_is_found_too():
+    """A tall box that no longer stands as it stood: turned by 0.7 rad about a level axis."""
+    rng = np.random.default_rng(1)
+    half, face = np.array([0.02, 0.03, 0.09]), rng.integers(0, 6, 900)
+    normals = np.concatenate([np.eye(3), -np.eye(3)])[face]
+    points = np.where(normals != 0, normals, rng.uniform(-1, 1, (900, 3))) * half
+    colors = np.clip(0.5 + 5 * points, 0, 1)
+    T = np.eye(4)
+    T[:3, :3], T[:3, 3] = Rotation.from_euler("x", 0.7).as_matrix(), [0.1, 0.0, 0.02]
+    found = find_motion(
+        Cloud(points, colors, normals), Cloud(points @ T[:3, :3].T + T[:3, 3], colors), np.array([0.0, 0, 1])
+    )
+    np.testing.assert_allclose(found, T, atol=5e-3)
+
+
+def test_only_what_changed_is_fitted(scene):
+    """A box that became darker is drawn as it is after a few steps; what is further off keeps every bit."""
+    _, _, _, after, frames = scene
+    box = (after.sh[:, 0] - after.sh[:, 0].median(0).values).abs().amax(-1) > 0.3
+    dim = replace(after, sh=torch.where(box[:, None, None], 0.7 * after.sh - 0.3, after.sh))
+    places = after.means[box].numpy()
+    fitted = refined(dim, frames, places)
+    assert difference(fitted, after) < 0.4 * difference(dim, after)
+    far = torch.cdist(after.means, after.means[box]).amin(1) > 0.06
+    assert far.sum() > 100
+    for name in ("means", "scales", "opacities", "sh"):
+        assert (getattr(fitted, name)[far] - getattr(dim, name)[far]).abs().max() < 1e-6
+    assert refined(dim, frames, np.zeros((0, 3))) is dim
 
 
 def test_bad_updates_are_named(scene):

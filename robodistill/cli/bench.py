@@ -19,6 +19,12 @@ class Bench(Verb):
     """A:B, scenes A to B - 1. Nothing was tuned on 1000 and above."""
     quick: bool = False
     """Fewer scenes and repetitions."""
+    robot: str | None = None
+    """Of grasp: name of a file in config/robots."""
+    queries: int | None = None
+    """Of grasp: how many at most."""
+    keep: Path | None = None
+    """Of grasp and tracking: folder where what was simulated is kept and taken from, so that a run can go on."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder for the rows as JSON and Markdown, and plots."""
 
@@ -30,9 +36,12 @@ class Bench(Verb):
         from robodistill.bench.run import parse_seeds, run_bench
 
         seeds = parse_seeds(self.seeds)
-        result = run_bench(self.name, seeds, self.quick, console.progress)
+        options = {"robot": self.robot, "queries": self.queries, "keep": self.keep}
+        options = {name: value for name, value in options.items() if value is not None}
+        result = run_bench(self.name, seeds, self.quick, console.progress, options)
         if self.out:
-            save_result(self.name, result, self.out, {"seeds": self.seeds, "quick": self.quick})
+            told = {name: str(value) for name, value in options.items() if name != "keep"}
+            save_result(self.name, result, self.out, {"seeds": self.seeds, "quick": self.quick} | told)
         return {"rows": [asdict(row) for row in result.rows]}
 
     def lines(self, result: dict[str, Any]) -> list[str]:

@@ -44,7 +44,8 @@ def find_motion(before: Cloud, after: Cloud, up: np.ndarray) -> np.ndarray:
     Args:
         before: All of the thing.
         after: Of it what new views see, and little else.
-        up: (3,) normal of what it stands on: turns about it are tried, the rest is found by ICP.
+        up: (3,) normal of what it stands on: turns about it are tried, and refined by ICP; only where none of them
+            explains what is seen it may have tipped over too.
 
     Raises:
         HonestNo: No motion explains enough of the new points.
@@ -53,20 +54,25 @@ def find_motion(before: Cloud, after: Cloud, up: np.ndarray) -> np.ndarray:
         raise HonestNo("the new views show too little of something moved to tell how it moved")
     after = after.sample(_POINTS)
     tree = cKDTree(np.hstack([before.points, _COLOR * before.colors]))
-    tried = []
-    for angle in 2 * np.pi * np.arange(_TURNS) / _TURNS:
-        R = Rotation.from_rotvec(-angle * up).as_matrix()
-        back = np.eye(4)
-        back[:3, :3], back[:3, 3] = R, np.median(before.points, 0) - R @ np.median(after.points, 0)
-        tried.append(_icp(back, tree, before, after, _ROUNDS[0]))
-    tried.sort(key=lambda found: found[1])
-    back, _, share = min((_icp(T, tree, before, after, _ROUNDS[1]) for T, *_ in tried[:_BEST]), key=lambda it: it[1])
-    if share < _LEAST:
-        raise HonestNo(f"no motion explains what the new views show: at best {share:.0%} of the points fit")
-    return np.linalg.inv(back)
+    share = 0.0
+    for axes in (up[None], np.eye(3)):
+        tried = []
+        for angle in 2 * np.pi * np.arange(_TURNS) / _TURNS:
+            R = Rotation.from_rotvec(-angle * up).as_matrix()
+            back = np.eye(4)
+            back[:3, :3], back[:3, 3] = R, np.median(before.points, 0) - R @ np.median(after.points, 0)
+            tried.append(_icp(back, tree, before, after, axes, _ROUNDS[0]))
+        tried.sort(key=lambda found: found[1])
+        best = [_icp(T, tree, before, after, axes, _ROUNDS[1]) for T, *_ in tried[:_BEST]]
+        back, _, share = min(best, key=lambda it: it[1])
+        if share >= _LEAST:
+            return np.linalg.inv(back)
+    raise HonestNo(f"no motion explains what the new views show: at best {share:.0%} of the points fit")
 
 
-def _icp(T: np.ndarray, tree: cKDTree, before: Cloud, after: Cloud, rounds: int) -> tuple[np.ndarray, float, float]:
+def _icp(
+    T: np.ndarray, tree: cKDTree, before: Cloud, after: Cloud, axes: np.ndarray, rounds: int
+) -> tuple[np.ndarray, float, float]:
     """Refined T_before_after, the trimmed mean distance, and the share of points that fit."""
     colors = _COLOR * after.colors
     for last in range(rounds + 1):
@@ -77,24 +83,26 @@ def _icp(T: np.ndarray, tree: cKDTree, before: Cloud, after: Cloud, rounds: int)
             off = np.abs(((there - before.points[match]) * before.normals[match]).sum(1))
             fits = (off < _FITS) & (np.linalg.norm(there - before.points[match], axis=1) < 2 * _FITS)
             return T, float((off + 0.3 * distance)[best].mean()), float(fits.mean())
-        T = _step(there[best], before.points[match[best]], before.normals[match[best]]) @ T
+        T = _step(there[best], before.points[match[best]], before.normals[match[best]], axes) @ T
     raise AssertionError
 
 
-def _step(points: np.ndarray, to: np.ndarray, normals: np.ndarray) -> np.ndarray:
+def _step(points: np.ndarray, to: np.ndarray, normals: np.ndarray, axes: np.ndarray) -> np.ndarray:
     """(4, 4) small motion of points (n, 3) towards the planes through others, and a little to these themselves.
+
+    It turns about unit axes (k, 3) only.
 
     Point to plane (Chen and Medioni, 1992): along a face points may slide, for they are samples.
     """
     middle = points.mean(0)
     arms = points - middle
     gap = to - points
-    rows, values = [np.hstack([np.cross(arms, normals), normals])], [(gap * normals).sum(1)]
+    rows, values = [np.hstack([np.cross(arms, normals) @ axes.T, normals])], [(gap * normals).sum(1)]
     for axis in np.eye(3):
-        rows.append(_ANCHOR * np.hstack([np.cross(arms, axis), np.tile(axis, (len(arms), 1))]))
+        rows.append(_ANCHOR * np.hstack([np.cross(arms, axis) @ axes.T, np.tile(axis, (len(arms), 1))]))
         values.append(_ANCHOR * gap @ axis)
     x = np.linalg.lstsq(np.concatenate(rows), np.concatenate(values), rcond=None)[0]
     T = np.eye(4)
-    T[:3, :3] = Rotation.from_rotvec(x[:3]).as_matrix()
-    T[:3, 3] = middle + x[3:] - T[:3, :3] @ middle
+    T[:3, :3] = Rotation.from_rotvec(x[:-3] @ axes).as_matrix()
+    T[:3, 3] = middle + x[-3:] - T[:3, :3] @ middle
     return T

@@ -1,8 +1,9 @@
-"""A field after something was moved: its Gaussians go along, new views fill what became visible. Nothing is retrained.
+"""A field after something was moved: its Gaussians go along, new views fill what became visible.
 
 After Zheng et al., "GaussianGrasper", RA-L 2024, which moves the Gaussians of the held object and then fine-tunes for
-hundreds of steps around both places. Differs from it: what was hidden is seeded from the new depth, and the light that
-changed (the thing's shadow) is corrected in closed form, by each Gaussian's mean residual.
+hundreds of steps around both places. Differs from it: what was hidden is seeded from the new depth, the light that
+changed (the thing's shadow) is corrected in closed form, by each Gaussian's mean residual, and then a few steps on the
+pieces of the views that show what changed are enough.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from robodistill.edit.changes import find_changes, gone_gaussians
 from robodistill.edit.edit import move
 from robodistill.edit.fill import joined
 from robodistill.edit.motion import Cloud, find_motion
+from robodistill.edit.refine import refined
 from robodistill.errors import BadInput
 from robodistill.field.gaussians import GaussianField
 from robodistill.field.render import render, shortest_axes, view_tensors
@@ -27,8 +29,9 @@ from robodistill.field.standing import support_plane
 from robodistill.raster.rasterize import cell_weights
 from robodistill.raster.sh import rgb_to_sh0, sh0_to_rgb
 
-_ROUNDS = 2  # of correcting light
+_ROUNDS = 1  # of correcting light
 _LIT = 0.5  # pixels that a Gaussian must make in the new views before its colour is corrected
+_FAR = 0.8  # metres that a thing may have gone
 _SPACING = 0.7  # of the field's own, at which new surface is seeded
 _COLOR = 0.02  # metres that a full difference of colour is worth when features are taken over
 
@@ -74,19 +77,24 @@ def update_scene(
         raise BadInput("a transform needs the thing that it moved")
     if selection is not None and T_world_world is None:
         T_world_world = _found_motion(field, frames, selection)
-    moved = 0
+    moved, changed = 0, []
     if selection is not None:
         moved = int(selection.sum())
-        field = move(field, selection, torch.from_numpy(np.asarray(T_world_world, float)), fill=not frames).field
+        T, here = torch.from_numpy(np.asarray(T_world_world, float)), field.means[selection]
+        changed += [here, here @ T[:3, :3].mT.to(here) + T[:3, 3].to(here)]
+        field = move(field, selection, T, fill=not frames).field
     if not frames:
         return Updated(field, T_world_world, moved, 0, 0)
     changes = find_changes(field, frames)
+    changed.append(field.means[changes.gone])
     before, field = field, field.select(~changes.gone)
     added = _seeded(field, frames, changes.new)
     count = 0 if added is None else len(added)
     if added is not None:
         field = joined(field, _with_features(added, before))
-    return Updated(_relit(field, frames), T_world_world, moved, int(changes.gone.sum()), count)
+        changed.append(added.means)
+    field = refined(_relit(field, frames), frames, torch.cat(changed).cpu().numpy())
+    return Updated(field, T_world_world, moved, int(changes.gone.sum()), count)
 
 
 def _found_motion(field: GaussianField, frames: list[Frame], selection: Tensor) -> np.ndarray:
@@ -109,6 +117,8 @@ def _found_motion(field: GaussianField, frames: list[Frame], selection: Tensor) 
     if plane is not None:  # what was under the thing is new too
         above = after @ up + plane[3] > 0.008
         after, shades = after[above], shades[above]
+    near = np.linalg.norm(after - before.points.mean(0), axis=1) < _FAR  # further off is room that was never scanned
+    after, shades = after[near], shades[near]
     return find_motion(before, Cloud(after, shades), up)
 
 

@@ -45,6 +45,12 @@ class Candidates:
         return Candidates(*(getattr(self, name)[keep] for name in ("Ts_world_grasp", "widths", "angles", "scores")))
 
 
+def joined(*several: Candidates) -> Candidates:
+    """All of several samplers' candidates."""
+    names = ("Ts_world_grasp", "widths", "angles", "scores")
+    return Candidates(*(np.concatenate([getattr(it, name) for it in several]) for name in names))
+
+
 class Sampler(Protocol):
     """Proposes candidates, such as a network; what it proposes is filtered, reached and ranked like our own."""
 
@@ -89,14 +95,14 @@ def antipodal(thing: Surface, place: Surface, opening: float, config: GraspConfi
     line /= np.linalg.norm(line, axis=1, keepdims=True)
     Ts = _swept(middle, line, thing.up, config)
     tips = thing.heights(Ts[:, :3, 3] + pads.beyond * Ts[:, :3, 2])
-    return _pressed(Ts[tips > 0], thing, opening - config.spare, pads)
+    return pressed(Ts[tips > 0], thing, opening - config.spare, pads)
 
 
 def _pairs(
     thing: Surface, first: np.ndarray, widest: float, config: GraspConfig, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices of contacts whose line lies in both friction cones; of any contacts where normals are not looked at."""
-    cone = np.cos(np.arctan(config.friction) + _LOOSE)
+    cone = np.cos(np.arctan(config.friction) + _LOOSE + thing.lean)
     away = thing.points[None] - thing.points[first, None]  # (m, n, 3)
     length = np.linalg.norm(away, axis=-1)
     fits = (length > _THINNEST) & (length < widest)
@@ -131,7 +137,7 @@ def _swept(middle: np.ndarray, line: np.ndarray, up: np.ndarray, config: GraspCo
     return Ts.reshape(-1, 4, 4)
 
 
-def _pressed(Ts: np.ndarray, thing: Surface, widest: float, pads: Pads) -> Candidates:
+def pressed(Ts: np.ndarray, thing: Surface, widest: float, pads: Pads) -> Candidates:
     """What lies between the pads: the hand is centred on it, and told its width, contact angles and support."""
     found = [_pressed_chunk(Ts[k : k + _CHUNK], thing, widest, pads) for k in range(0, len(Ts), _CHUNK)]
     return Candidates(*(np.concatenate([part[k] for part in found]) for k in range(4)))
@@ -157,20 +163,20 @@ def _pressed_chunk(Ts: np.ndarray, thing: Surface, widest: float, pads: Pads) ->
     counts, angles = np.stack(counts, 1), np.stack(angles, 1)
     fits = (between.sum(1) >= _LEAST) & (high - low < widest) & (high - low > _THINNEST)
     centred = Ts.copy()
-    centred[fits, :3, 3] += ((low + high) / 2)[fits, None] * Ts[fits, :3, 0]
+    centred[fits, :3, 3] += ((low[fits] + high[fits]) / 2)[:, None] * Ts[fits, :3, 0]
     scores = np.minimum(1.0, counts.min(1) / _FULL)
     return centred[fits], (high - low)[fits], angles[fits], scores[fits]
 
 
-def filter_normals(candidates: Candidates, config: GraspConfig) -> np.ndarray:
-    """(m,) bool: both contact angles within the friction cone and together below the threshold.
+def filter_normals(candidates: Candidates, config: GraspConfig, lean: float = 0.0) -> np.ndarray:
+    """(m,) bool: both contact angles within the friction cone and together below the threshold, `Surface.lean` allowed.
 
     The normal-guided filter of Zheng et al., "GaussianGrasper", RA-L 2024, which gives no threshold; ours was chosen on
     seeds below 1000. A sampler that knows no angles passes.
     """
-    cone = np.arctan(config.friction)
-    unknown = np.isnan(candidates.angles).any(1)
-    return unknown | ((candidates.angles < cone).all(1) & (candidates.angles.sum(1) < config.normal_sum))
+    angles = candidates.angles - lean
+    unknown = np.isnan(angles).any(1)
+    return unknown | ((angles < np.arctan(config.friction)).all(1) & (angles.sum(1) < config.normal_sum))
 
 
 def rescored(candidates: Candidates, scorer: Scorer, place: Surface) -> Candidates:

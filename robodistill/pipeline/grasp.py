@@ -14,6 +14,7 @@ from robodistill.grasp.motion import lift_trajectory
 from robodistill.grasp.phrase import object_and_part
 from robodistill.grasp.planner import GraspPlanner
 from robodistill.grasp.surface import Surface, field_surface
+from robodistill.grasp.whole import completed, standing_pieces
 from robodistill.language.query import Querier
 from robodistill.language.selection import Selection
 from robodistill.pipeline.language import open_language
@@ -48,6 +49,7 @@ class Grasper:
         self._querier = querier
         place = field_surface(querier.field) if surface is None else surface
         self._planner = GraspPlanner(robot, place, config, sampler, scorer)
+        self._place, self._pieces = place, standing_pieces(place)
 
     def __call__(self, phrase: str) -> Found:
         """Ranked grasps of what a phrase names, such as "red mug" or "red mug by the handle".
@@ -63,6 +65,7 @@ class Grasper:
         asked = time.perf_counter() - start
         touched = None if part is None else part.gaussians.numpy()
         whole = thing.gaussians.numpy() if touched is None else np.union1d(thing.gaussians.numpy(), touched)
+        whole = completed(whole, self._pieces, self._place)
         found = self._planner(phrase, whole, touched)
         return Found(replace(found, seconds=time.perf_counter() - start), thing, part, asked)
 

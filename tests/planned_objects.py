@@ -1,13 +1,17 @@
 """Small articulated objects made of boxes, their true surfaces and motions, for tests of planning."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import trimesh
+from safetensors.numpy import load_file
 from scipy.spatial.transform import Rotation
 
 from robodistill.geometry.camera import Camera
 from robodistill.planning.workpiece import Workpiece
+from robodistill.sim.articulated.make import draw_object
 from robodistill.tracking.motion import Joint, PartMotion
 
 Box = tuple[tuple[float, float, float], tuple[float, float, float]]  # middle and full lengths, metres
@@ -92,3 +96,30 @@ def placed(x: float, y: float, yaw: float = 0.0) -> np.ndarray:
     T[:3, :3] = Rotation.from_euler("z", yaw).as_matrix()
     T[:2, 3] = x, y
     return T
+
+
+def made_true(folder: Path) -> tuple[PartMotion, Workpiece]:
+    """The true motion and surface of what `sim articulated` wrote, scan-world coordinates."""
+    truth = json.loads((folder / "truth.json").read_text())
+    arrays, names, joints = load_file(folder / "truth.safetensors"), list(truth["parts"]), []
+    for k, it in enumerate(truth["joints"]):
+        values = arrays["values"][:, k]
+        ends = names.index(it["parent"]), names.index(it["child"])
+        span = float(values.min()), float(values.max())
+        joints.append(Joint(it["type"], *ends, np.array(it["axis"]), np.array(it["origin"]), it["pitch"], values, span))
+    ones = np.ones(arrays["held"].shape)
+    view = Camera(np.array([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]]), 320, 240)
+    times = np.arange(len(ones)) / 10  # slowly
+    labels, held = np.zeros(1, np.int32), arrays["held"].astype(bool)
+    motion = PartMotion(tuple(names), arrays["Ts_camera_part"], ones, ones, held, tuple(joints), labels, times, view)
+    rest, T = draw_object(truth["object"], truth["seed"])[0], np.array(truth["T_world_object"])
+    points, normals, owners = [], [], []
+    for piece in rest.spec.pieces:
+        if piece.touches:
+            mesh = piece.solid.mesh.copy()
+            mesh.apply_transform(T)
+            found, faces = trimesh.sample.sample_surface(mesh, max(200, int(mesh.area * 60_000)), seed=0)
+            points.append(found)
+            normals.append(mesh.face_normals[faces])
+            owners.append(np.full(len(found), names.index(piece.part)))
+    return motion, Workpiece(np.concatenate(points), np.concatenate(normals), np.concatenate(owners))

@@ -34,7 +34,7 @@ def robot():
 
 @pytest.fixture(scope="module")
 def planned(robot):
-    """A lid that one arm opens."""
+    """A lid that one arm opens, the other steadying the box if it can."""
     task = make_task(lidded().motion, placed(0.0, 0.0))
     return task, Planner(robot, "yumi", task, lidded().workpiece)()
 
@@ -43,7 +43,7 @@ def test_a_task_keeps_the_motion_and_not_the_film_camera():
     """Parts go where the joint carries them; the base stays unless it was held and lifted."""
     T = placed(0.1, -0.05, 0.7)
     task = make_task(lidded().motion, T)
-    assert not task.carried and task.options == ((1,), (1, 0))
+    assert not task.carried and task.options == ((1, 0), (1,))
     assert np.allclose(task.Ts_world_part[:, 0], T)
     relative = np.linalg.inv(task.Ts_world_part[-1, 0]) @ task.Ts_world_part[-1, 1]
     assert np.isclose(np.arccos((np.trace(relative[:3, :3]) - 1) / 2), 0.8, atol=3e-3)
@@ -123,18 +123,19 @@ def test_timing_keeps_limits_and_the_demonstrations_clock():
 def test_a_plan_passes_checks_that_can_fail(robot, planned):
     """The same plan with the object moved, or hurried, is none."""
     task, plan = planned
-    assert list(plan.arms.values()) == ["lid"] and plan.base == "stays"
+    assert "lid" in plan.arms.values() and plan.base == "stays"
     checks = plan.checks
     assert checks["tracking"]["lid"]["mm"] < 2 and checks["clearance_mm"] > 0.5 and checks["speed_share"] < 1
     hold = plan.holds[0]
-    piece = lidded().workpiece
-    around = [Surroundings(robot, piece, task.parts, held) for held in ({}, {hold.arm: 1})]
+    piece, held = lidded().workpiece, {it.arm: it.part for it in plan.holds}
+    around = [Surroundings(robot, piece, task.parts, it) for it in ({}, held)]
     contact = (hold.start - 2.5, hold.end + 2.5)
     assert check_plan(plan, robot, task, *around, contact)[1] == ""
     shifted = make_task(lidded().motion, placed(0.012, 0.0))
     assert "off its path" in check_plan(plan, robot, shifted, *around, contact)[1]
     hurried = replace(plan, motion=replace(plan.motion, times=plan.motion.times / 8))
-    hurried = replace(hurried, holds=(replace(hold, start=hold.start / 8, end=hold.end / 8),))
+    quick = tuple(replace(it, start=it.start / 8, end=it.end / 8) for it in plan.holds)
+    hurried = replace(hurried, holds=quick)
     assert "greatest speed" in check_plan(hurried, robot, task, *around, (contact[0] / 8, contact[1] / 8))[1]
     around = [Surroundings(robot, piece, task.parts, {}) for _ in range(2)]
     figures, reason = check_plan(plan, robot, task, *around, contact)

@@ -33,7 +33,10 @@ VERBS = {
     "replay-bag": ("replay_bag", "ReplayBag", "a recording as live ROS 2 topics"),
     "grasp": ("grasp", "Grasp", "how can a robot take hold of what a phrase names?"),
     "update": ("update", "Update", "bring a field up to date after something moved"),
+    "hand-eye": ("hand_eye", "HandEye", "where is the camera on a robot? calibrate or check"),
+    "register": ("register", "Register", "where on a robot's table does a field's object stand?"),
     "plan": ("plan", "Plan", "two arms repeat a demonstration: a plan free of contact"),
+    "replay": ("replay", "Replay", "scan and film to two arms in motion, the whole chain with a report"),
     "simulate": ("simulate", "Simulate", "run a trajectory in physics and judge it"),
     "track": ("track", "Track", "follow an object's parts through a film"),
     "bench": ("bench", "Bench", "measure against ground truth and against other methods"),
@@ -86,6 +89,8 @@ def _parse(kind: type, name: str, argv: list[str]) -> Any:
     try:
         with contextlib.redirect_stderr(told):
             return tyro.cli(kind, prog=f"robodistill {name}", args=argv, config=(tyro.conf.FlagCreatePairsOff,))
+    except BrokenPipeError:
+        return _unread()
     except SystemExit as stop:
         if not stop.code:
             return 0
@@ -113,8 +118,14 @@ def _run(verb: Any, name: str) -> int:
     lines = [json.dumps(result, default=str)] if verb.json else verb.lines(result)
     try:
         print(*lines, sep="\n", flush=True)
-    except BrokenPipeError:  # a reader such as `head` had enough; the work is done
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        return _unread()
+    return 0
+
+
+def _unread() -> int:
+    """A reader such as `head` had enough; the work is done."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -110,7 +110,7 @@ class _Brightness:
         self.seen = np.stack([seen, *_slopes(seen)], -1)
         self.size = gray.shape
         # neighbours err alike; the fewer are used, the more each counts
-        self.patch = min(1.0, len(ids) / len(keep) / _BRIGHT_PATCH)
+        self.patch = min(1.0, len(ids) / max(len(keep), 1) / _BRIGHT_PATCH)
 
     def normal(self, T: np.ndarray, K: np.ndarray, exposure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         points = (self.points - T[:3, 3]) @ T[:3, :3]

@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from robodistill.capture.write import write_whole
-from robodistill.config import GraspConfig
 from robodistill.errors import BadInput
 from robodistill.field.gaussians import GaussianField
 from robodistill.grasp.surface import field_surface
-from robodistill.planning.planner import Planner
-from robodistill.planning.task import make_task
+from robodistill.planning.planner import plan_demonstration
 from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.planning.workpiece import Workpiece
 from robodistill.progress import Progress, silent
@@ -60,8 +58,7 @@ def plan_motion(
         if not (workpiece.owners == k).any():
             raise BadInput(f"part {name} of {motion_path} has no surface in {field_path}")
     pose = placed(workpiece.points, surface.plane, *options.place) if options.pose is None else read_pose(options.pose)
-    planner = Planner(robot, options.robot, make_task(motion, pose), workpiece, config=GraspConfig())
-    found = planner(progress)
+    found = plan_demonstration(robot, options.robot, motion, pose, workpiece, progress=progress)
     found.save(out, options.overwrite)
     if options.ros is not None:
         write_whole(Path(options.ros), json.dumps(found.ros()).encode())

@@ -113,8 +113,14 @@ def simulate(
     return Simulated(words, judge_lift(recording, str(wanted), robot, motion.task["arm"]), recording)
 
 
-def run_filmed(arena: Arena, motion: RobotTrajectory, film: Path | None, progress: Progress = silent) -> Recording:
-    """Run a trajectory, and film it if a file is given."""
+def run_filmed(
+    arena: Arena,
+    motion: RobotTrajectory,
+    film: Path | None,
+    progress: Progress = silent,
+    viewpoint: np.ndarray = _VIEWPOINT,
+) -> Recording:
+    """Run a trajectory, and film it from T_world_camera (4, 4) if a file is given."""
     length = motion.duration
     if film is None:
         return arena.run(motion, watch=lambda now, _: progress("simulate", int(10 * now), int(10 * length)))
@@ -124,7 +130,7 @@ def run_filmed(arena: Arena, motion: RobotTrajectory, film: Path | None, progres
         def watch(now: float, data: object) -> None:
             progress("simulate", int(10 * now), int(10 * length))
             if now * _FRAMES >= len(pictures):
-                painter.look(data, _VIEWPOINT)
+                painter.look(data, viewpoint)
                 pictures.append(painter.color())
 
         recording = arena.run(motion, watch=watch)

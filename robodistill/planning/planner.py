@@ -20,7 +20,7 @@ from robodistill.planning.grasps import PartGrasps, for_plan, part_grasps
 from robodistill.planning.motions import straight
 from robodistill.planning.path_ik import Unreachable, follow
 from robodistill.planning.smooth import smoothed
-from robodistill.planning.task import Task
+from robodistill.planning.task import Task, make_task
 from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.planning.workpiece import Surroundings, Workpiece
 from robodistill.progress import Progress, silent
@@ -28,6 +28,7 @@ from robodistill.robots.ik import InverseKinematics
 from robodistill.robots.obstacles import Obstacle
 from robodistill.robots.pairs import with_ignored
 from robodistill.robots.robot import Robot
+from robodistill.tracking.motion import PartMotion
 
 STAGES = ("task", "grasp", "reach", "path", "pair", "way", "check")
 """The nearer to success the later."""
@@ -54,6 +55,44 @@ class Miss:
         return STAGES.index(self.stage), self.share
 
 
+def plan_demonstration(
+    robot: Robot,
+    robot_name: str,
+    motion: PartMotion,
+    T_world_object: np.ndarray,
+    workpiece: Workpiece,
+    others: Sequence[Obstacle] = (),
+    table: float = 0.0,
+    config: GraspConfig | None = None,
+    progress: Progress = silent,
+) -> BimanualTrajectory:
+    """A plan that repeats a motion; what was lifted and cannot be is handled where it stands, if its joints moved.
+
+    Args:
+        T_world_object: (4, 4) the field's coordinates of the root part, as it stands in the first frame, to the world.
+
+    Raises:
+        HonestNo: There is none; `answer` has stage, reason and how far it came.
+        MissingPart: roboticstoolbox or coal is not installed.
+    """
+
+    def attempt(task: Task) -> BimanualTrajectory:
+        return Planner(robot, robot_name, task, workpiece, others, table, config)(progress)
+
+    task = make_task(motion, T_world_object)
+    try:
+        return attempt(task)
+    except HonestNo as lifting:
+        if not task.carried:
+            raise
+        try:
+            found = attempt(make_task(motion, T_world_object, carry=False))
+        except HonestNo:
+            raise lifting from None
+        found.checks["not_lifted"] = str(lifting)
+        return found
+
+
 class Planner:
     """A robot before a task."""
 
@@ -66,6 +105,7 @@ class Planner:
         others: Sequence[Obstacle] = (),
         table: float = 0.0,
         config: GraspConfig | None = None,
+        grasps: dict[int, PartGrasps] | None = None,
     ) -> None:
         """Prepare.
 
@@ -73,6 +113,7 @@ class Planner:
             robot_name: Of its file.
             others: Obstacles that stand around.
             table: Height of the table's top, metres.
+            grasps: By part, known from the same task elsewhere on the table; new ones are added.
 
         Raises:
             MissingPart: roboticstoolbox or coal is not installed.
@@ -83,7 +124,7 @@ class Planner:
         self.solvers = {arm: InverseKinematics(self.robot, arm) for arm in robot.arms}
         self.keys = task.key_times()
         self.Ts_key = task.at(self.keys)
-        self._grasps: dict[int, PartGrasps] = {}
+        self._grasps = {} if grasps is None else grasps
         self._found: dict[tuple[str, int], list[Branch]] = {}
         self._misses: list[Miss] = []
 
@@ -109,6 +150,31 @@ class Planner:
         answer = {"stage": best.stage, "reason": best.reason, "came": round(best.share, 3)}
         answer["tried"] = {stage: count for stage, count in counts.items() if count}
         raise HonestNo(f"no plan; the nearest failed at stage {best.stage!r}: {best.reason}", answer)
+
+    def can_begin(self) -> bool:
+        """Whether some arms can take hold of what must be held, each by itself, when the motion begins."""
+        return any(
+            all(self._can_hold(arm, part) for arm, part in zip(arms, option, strict=True))
+            for option in self.task.options
+            for arms in itertools.permutations(self.robot.arms, len(option))
+        )
+
+    def _can_hold(self, arm: str, part: int) -> bool:
+        grasps = self._grasps_of(arm, part)
+        around = self._surroundings({arm: part}, [it for it in self.robot.arms if it != arm])
+        around.put(self.Ts_key[0])
+        for T, width in zip(grasps.Ts_part_grasp[:_GRASPS], grasps.widths[:_GRASPS], strict=True):
+            for turned in (T, T @ _FLIP):
+                for q in self.solvers[arm](self.Ts_key[0, part] @ turned, most=2):
+                    if around.touching(self._whole({arm: q}), {arm: width}) is None:
+                        return True
+        return False
+
+    def _grasps_of(self, arm: str, part: int) -> PartGrasps:
+        if part not in self._grasps:
+            args = (self.robot, arm, self.workpiece, self.task, part, self.config, self.table)
+            self._grasps[part] = part_grasps(*args)
+        return self._grasps[part]
 
     def _assigned(self, arms: Sequence[str], option: Sequence[int]) -> BimanualTrajectory | None:
         each = [self._branches(arm, part) for arm, part in zip(arms, option, strict=True)]
@@ -143,10 +209,7 @@ class Planner:
         """The ways in which an arm can hold a part from the first key frame to the last, the cheapest first."""
         if (arm, part) in self._found:
             return self._found[arm, part]
-        if part not in self._grasps:
-            args = (self.robot, arm, self.workpiece, self.task, part, self.config, self.table)
-            self._grasps[part] = part_grasps(*args)
-        grasps = self._grasps[part]
+        grasps = self._grasps_of(arm, part)
         name = self.task.parts[part]
         if not len(grasps):
             reasons = ", ".join(f"{count} {reason}" for reason, count in grasps.rejected.items()) or "none was found"

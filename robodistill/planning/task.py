@@ -50,11 +50,13 @@ class Task:
         return np.linspace(self.times[0], self.times[-1], max(3, min(count, len(self.times))))
 
 
-def make_task(motion: PartMotion, T_world_object: np.ndarray) -> Task:
+def make_task(motion: PartMotion, T_world_object: np.ndarray, carry: bool = True) -> Task:
     """Put a demonstration into the robot's world.
 
     Args:
         T_world_object: (4, 4) the field's coordinates of the root part, as it stands in the first frame, to the world.
+        carry: False leaves the root part where it stands, even if the demonstration lifted it: what its joints do is
+            then repeated on the table.
 
     Raises:
         HonestNo: Nothing was moved, or more parts must be held than two arms can.
@@ -64,7 +66,7 @@ def make_task(motion: PartMotion, T_world_object: np.ndarray) -> Task:
     Ts_root = np.linalg.inv(motion.Ts_camera_part[0, root]) @ motion.Ts_camera_part[:, root]
     held = motion.held.mean(0) >= _HELD
     alone = len(motion.parts) == 1
-    carried = bool((held[root] or alone) and _beyond(Ts_root, _LIFTED))
+    carried = bool(carry and (held[root] or alone) and _beyond(Ts_root, _LIFTED))
     if not carried:
         Ts_root = np.tile(np.eye(4), (frames, 1, 1))
     Ts = np.zeros((frames, len(motion.parts), 4, 4))
@@ -102,9 +104,8 @@ def _options(
     only = needed[0]
     kind = next(joint.kind for joint in motion.joints if joint.child == only)
     alone, steadied = (only,), (only, root)
-    if kind == "screw":  # nothing else keeps the base from turning along
-        return (steadied,)
-    return (steadied, alone) if kind == "prismatic" or held[root] else (alone, steadied)
+    # a joint's friction drags its base along; a screw turns it for sure
+    return (steadied,) if kind == "screw" else (steadied, alone)
 
 
 def _joint_path(motion: PartMotion, joint: Joint) -> np.ndarray:

@@ -21,6 +21,8 @@ class Section:
     """Rows of cells; the first is the heading."""
     pictures: list[list[tuple[str, np.ndarray]]] = field(default_factory=list)
     """Rows of (caption, RGB uint8 picture)."""
+    films: list[tuple[str, str]] = field(default_factory=list)
+    """(Caption, name of an MP4 beside the page)."""
 
 
 _PAGE = jinja2.Template(
@@ -31,7 +33,8 @@ _PAGE = jinja2.Template(
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse } td, th { border: 1px solid #ccc; padding: .2rem .6rem; text-align: left }
 .row { display: flex; flex-wrap: wrap; gap: .5rem; margin: .5rem 0 } figure { margin: 0 }
-img { display: block; width: 17rem; image-rendering: auto } figcaption { font-size: .8rem; color: #555 }
+img { display: block; width: 17rem; image-rendering: auto }
+video { display: block; width: 34rem; max-width: 100% } figcaption { font-size: .8rem; color: #555 }
 </style>
 <h1>{{ title }}</h1>
 {% for s in sections %}
@@ -41,6 +44,9 @@ img { display: block; width: 17rem; image-rendering: auto } figcaption { font-si
 <tr>{% for cell in s.table[0] %}<th>{{ cell }}</th>{% endfor %}</tr>
 {% for row in s.table[1:] %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table>{% endif %}
+{% if s.films %}<div class="row">{% for caption, film in s.films %}
+<figure><video controls loop muted preload="metadata" src="{{ film }}"></video><figcaption>{{ caption }}</figcaption>
+</figure>{% endfor %}</div>{% endif %}
 {% for row in s.pictures %}<div class="row">{% for caption, picture in row %}
 <figure><img alt="{{ caption }}" src="{{ png(picture) }}"><figcaption>{{ caption }}</figcaption></figure>
 {% endfor %}</div>{% endfor %}

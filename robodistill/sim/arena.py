@@ -11,7 +11,7 @@ import numpy as np
 from robodistill.robots.robot import Robot
 from robodistill.robots.trajectory import RobotTrajectory
 from robodistill.sim.mujoco_gl import load_mujoco
-from robodistill.sim.robot_body import PREFIX, add_robot, commands
+from robodistill.sim.robot_body import LEAD, PREFIX, add_robot, commands
 from robodistill.sim.scene import Scene
 
 _STEP = 0.002  # s
@@ -67,9 +67,9 @@ class Arena:
         self._called: list[str] = []
         for k in range(self.model.nbody):
             body, parent = self.model.body(k).name, self.model.body_parentid[k]
-            own = known.get(k) or (body if body.startswith(PREFIX) or self.model.body_dofnum[k] else "")
+            own = body if body.startswith(PREFIX) or self.model.body_dofnum[k] else ""
             above = self._called[parent] if k else WORLD
-            self._called.append(above if above in watched or not own else own)
+            self._called.append(known.get(k) or (above if above in watched or not own else own))
 
     @classmethod
     def of_scene(cls, scene: Scene, robot: Robot) -> "Arena":
@@ -108,7 +108,8 @@ class Arena:
         ids = [self.model.joint(PREFIX + name).qposadr[0] for name in self.robot.joints]
         count = int(np.ceil((trajectory.duration + rest) / (_STEP * _EVERY))) + 1
         positions, openings = trajectory.at(first + _STEP * (1 + np.arange(count * _EVERY)))
-        targets = commands(self.robot, positions, openings)
+        ahead = LEAD * np.gradient(positions, _STEP, axis=0)
+        targets = commands(self.robot, positions + ahead, openings)
         servos = [self.model.actuator(name).id for name in targets]
         told = np.stack(list(targets.values()), -1)
         times, joints = np.zeros(count), np.zeros((count, len(ids)))

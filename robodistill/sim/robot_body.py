@@ -11,6 +11,8 @@ PREFIX = "robot/"
 """Before the name of each link's body, joint's joint and servo."""
 _STIFFNESS, _DAMPING = 1500.0, 120.0  # N m/rad, N m s/rad
 _FINGER_STIFFNESS, _FINGER_DAMPING = 8000.0, 200.0  # N/m, N s/m
+LEAD = _DAMPING / _STIFFNESS
+"""Seconds by which arms are told ahead of their speed, as controllers with feed-forward do: they would trail else."""
 _ARMATURE, _FINGER_ARMATURE = 0.1, 0.1  # kg m^2, kg: rotors seen through their gears
 _DENSITY = 900.0  # kg/m^3 of a link's shapes
 _PAD_FRICTION = (1.0, 0.01, 0.0001)  # rubber on household things; sliding, twisting in m, rolling in m

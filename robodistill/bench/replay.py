@@ -1,0 +1,164 @@
+"""`bench replay`: nine objects in many places: plans from the true motion and from the film, in physics, by phases.
+
+RSRD (Kerr et al., CoRL 2024) reports 90 trials of 9 objects by phases: start pose, tracking, grasp, plan, motion. The
+same is done here in simulation. A phase's share is that of the trials which came so far. Objects are those that fingers
+50 mm apart can hold: not the jar, whose lid is wider, nor the scissors, which lie too flat; nor the cabinet.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from robodistill.bench.figures import Figures
+from robodistill.bench.replay_scene import Demonstration, draw_place, make_demonstration, owners_of, robot_view
+from robodistill.bench.rows import BenchResult
+from robodistill.errors import HonestNo
+from robodistill.grasp.surface import field_surface
+from robodistill.inversion.twist import pose_error
+from robodistill.pipeline.register import register_object
+from robodistill.pipeline.rehearse import rehearse
+from robodistill.planning.planner import plan_demonstration
+from robodistill.planning.trajectory import BimanualTrajectory
+from robodistill.planning.workpiece import Workpiece
+from robodistill.progress import Progress, silent
+from robodistill.robots.robot import Robot, load_robot
+from robodistill.tracking.motion import PartMotion
+from robodistill.tracking.segments import pieces
+from robodistill.tracking.track import track_parts
+
+OBJECTS = ("chest", "stapler", "pliers", "laptop", "lamp", "glasses", "casket", "switch", "plug")
+QUICK = ("switch", "casket")
+PHASES = ("start", "tracking", "grasp", "plan", "motion")
+_NEAR, _TURNED = 0.01, np.radians(3)  # metres, rad: a start pose that is right
+_ENDS, _LEANS = 0.01, np.radians(10)  # that a tracked part may end from its place
+_EARLY = ("task", "grasp", "reach")  # stages of the planner that are about grasps
+
+
+def bench_replay(
+    seeds: Iterable[int],
+    quick: bool = False,
+    progress: Progress = silent,
+    objects: Sequence[str] = OBJECTS,
+    robots: Sequence[str] = ("yumi",),
+) -> BenchResult:
+    """All objects, each filmed once with the first seed and put down in one place a seed; with `quick`, two objects.
+
+    Args:
+        objects: Names of `sim articulated`.
+        robots: Names; all but the first plan from the true motion only.
+    """
+    seeds, figures = list(seeds), Figures()
+    objects = QUICK if quick else objects
+    with tempfile.TemporaryDirectory() as parent:
+        for k, name in enumerate(objects):
+            it = make_demonstration(Path(parent), name, seeds[0])
+            start = time.perf_counter()
+            motion = follow_film(it)
+            figures.add(name, "ours", "tracking_s", time.perf_counter() - start, "s")
+            for n, seed in enumerate(seeds):
+                for robot in robots:
+                    with_film = robot == robots[0]
+                    trial(figures, it, motion if with_film else None, robot, seed, with_film, n == 0)
+                progress("bench replay", k * len(seeds) + n + 1, len(objects) * len(seeds), f"{name} {seed}")
+    return BenchResult(figures.rows())
+
+
+def trial(
+    figures: Figures,
+    it: Demonstration,
+    motion: PartMotion | None,
+    robot_name: str,
+    seed: int,
+    with_film: bool,
+    control: bool,
+) -> None:
+    """One place of one object, by the true motion and, where `with_film`, by the film's (None: it was not followed)."""
+    robot, name = load_robot(robot_name), it.demo.truth["object"]
+    T = draw_place(it, robot, robot_name, seed)
+    figures.add(name, robot_name, "placed", float(T is not None))
+    if T is None:
+        return
+    plan = _planned(figures, ("true_motion", name), robot, robot_name, it.motion, T, it.workpiece)
+    if plan is not None:
+        done = rehearse(plan, it.folder, T)
+        for case in ("true_motion", name):
+            figures.add(case, robot_name, "judge_agrees", float(done.verdict.success))
+        if control:
+            opened = rehearse(plan, it.folder, T, open_grippers=True)
+            figures.add("true_motion", robot_name, "open_grippers_fail", float(not opened.verdict.success))
+    if with_film:
+        reached = from_film(it, motion, robot, robot_name, T, seed)
+        for phase in PHASES[: len(reached)]:
+            for case in ("from_film", name):
+                figures.add(case, robot_name, f"phase_{phase}", float(reached[PHASES.index(phase)]))
+        for case in ("from_film", name):
+            figures.add(case, robot_name, "end_to_end", float(len(reached) == len(PHASES) and reached[-1]))
+
+
+def from_film(
+    it: Demonstration, motion: PartMotion | None, robot: Robot, robot_name: str, T: np.ndarray, seed: int
+) -> list[bool]:
+    """Whether each phase succeeded, up to the first that did not."""
+    found = register_object(it.demo.field, *robot_view(it, T, seed))
+    if found.reason:
+        return [False]
+    middle = np.append(it.workpiece.points.mean(0), 1)
+    away = np.linalg.norm((found.T_world_object @ middle - T @ middle)[:3])
+    if away > _NEAR or pose_error(found.T_world_object, T)[1] > _TURNED:
+        return [False]
+    if motion is None or not ends_right(it, motion):
+        return [True, False]
+    workpiece = Workpiece.of_surface(field_surface(it.demo.field), motion.labels)
+    try:
+        plan = plan_demonstration(robot, robot_name, motion, found.T_world_object, workpiece)
+    except HonestNo as no:
+        early = no.answer.get("stage") in _EARLY
+        return [True, True, False] if early else [True, True, True, False]
+    return [True, True, True, True, rehearse(plan, it.folder, T).verdict.success]
+
+
+def follow_film(it: Demonstration) -> PartMotion | None:
+    """The motion as found without any truth; None where the honest answer was that it was not."""
+    labels, film = pieces(it.demo.field), it.demo.film
+    names = [f"part {k + 1}" for k in range(labels.max() + 1)]
+    try:
+        return track_parts(it.demo.field, labels, names, film.frames, film.times, it.demo.camera, merge=True)
+    except HonestNo:
+        return None
+
+
+def ends_right(it: Demonstration, motion: PartMotion) -> bool:
+    """Whether each true part is followed by some found one, to where it ends against the body."""
+    owners = owners_of(motion.labels, it.demo.labels)
+    body = next((k for k, part in owners.items() if part == 0), None)
+    if body is None:
+        return False
+    for part in range(len(it.demo.truth["parts"])):
+        own = [k for k, owner in owners.items() if owner == part]
+        if not own:
+            own = [body]  # merged into the body: right only if it did not move
+        true = np.linalg.inv(it.motion.Ts_camera_part[-1, 0]) @ it.motion.Ts_camera_part[-1, part]
+        middle = np.append(it.workpiece.of(part).mean(0), 1)
+        for k in own:
+            found = np.linalg.inv(motion.Ts_camera_part[-1, body]) @ motion.Ts_camera_part[-1, k]
+            if np.linalg.norm(((found - true) @ middle)[:3]) > _ENDS or pose_error(found, true)[1] > _LEANS:
+                return False
+    return True
+
+
+def _planned(
+    figures: Figures, cases: Iterable[str], robot: Robot, robot_name: str, motion: PartMotion, T: np.ndarray,
+    workpiece: Workpiece,
+) -> BimanualTrajectory | None:  # fmt: skip
+    start, plan = time.perf_counter(), None
+    try:
+        plan = plan_demonstration(robot, robot_name, motion, T, workpiece)
+    except HonestNo:
+        pass
+    for case in cases:
+        figures.add(case, robot_name, "plan_success", float(plan is not None))
+        figures.add(case, robot_name, "plan_s", time.perf_counter() - start, "s")
+    return plan

@@ -133,6 +133,34 @@ class TrackingNodeSettings:
 
 
 @dataclass(frozen=True)
+class BimanualNodeSettings:
+    """bimanual_node."""
+
+    motion: str = ""
+    """What tracking wrote, where a request names none."""
+    field: str = ""
+    """Folder of the scanned object's field, where a request names none."""
+    robot: str = "yumi"
+    """Name of a file in config/robots, or the path of such a file."""
+    world_frame: str = "world"
+    """Coordinate frame of the robot's world, in which the object's pose is told."""
+    x: float = 0.0
+    """Where the object's middle stands on the robot's table, where a request has no pose, metres."""
+    y: float = 0.0
+    """The same."""
+    yaw: float = 0.0
+    """And how it is turned, rad."""
+    output: str = "plan.json"
+    """Where a plan is written when a request names no other place."""
+    replay_output: str = "replay"
+    """Folder of a whole replay when a goal names no other."""
+    overwrite: bool = True
+    """Replace what has those names."""
+    start_tolerance: float = 0.1
+    """A plan is sent only where joint_states are no further from its start, rad; 0 sends without looking."""
+
+
+@dataclass(frozen=True)
 class ZedNodeSettings:
     """zed_node: a ZED camera through Stereolabs' SDK."""
 

@@ -20,7 +20,7 @@ from robodistill.planning.grasps import PartGrasps, for_plan, part_grasps
 from robodistill.planning.motions import straight
 from robodistill.planning.path_ik import Unreachable, follow
 from robodistill.planning.smooth import smoothed
-from robodistill.planning.task import Task, make_task
+from robodistill.planning.task import Task, is_carried, make_task
 from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.planning.workpiece import Surroundings, Workpiece
 from robodistill.progress import Progress, silent
@@ -76,17 +76,17 @@ def plan_demonstration(
         MissingPart: roboticstoolbox or coal is not installed.
     """
 
-    def attempt(task: Task) -> BimanualTrajectory:
+    def attempt(carry: bool) -> BimanualTrajectory:
+        task = make_task(motion, T_world_object, carry)
         return Planner(robot, robot_name, task, workpiece, others, table, config)(progress)
 
-    task = make_task(motion, T_world_object)
     try:
-        return attempt(task)
+        return attempt(True)
     except HonestNo as lifting:
-        if not task.carried:
+        if not is_carried(motion):
             raise
         try:
-            found = attempt(make_task(motion, T_world_object, carry=False))
+            found = attempt(False)
         except HonestNo:
             raise lifting from None
         found.checks["not_lifted"] = str(lifting)

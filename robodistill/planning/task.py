@@ -64,9 +64,7 @@ def make_task(motion: PartMotion, T_world_object: np.ndarray, carry: bool = True
     root, frames = motion.root, len(motion)
     relative = {joint.child: _joint_path(motion, joint) for joint in motion.joints}
     Ts_root = np.linalg.inv(motion.Ts_camera_part[0, root]) @ motion.Ts_camera_part[:, root]
-    held = motion.held.mean(0) >= _HELD
-    alone = len(motion.parts) == 1
-    carried = bool(carry and (held[root] or alone) and _beyond(Ts_root, _LIFTED))
+    carried = carry and is_carried(motion)
     if not carried:
         Ts_root = np.tile(np.eye(4), (frames, 1, 1))
     Ts = np.zeros((frames, len(motion.parts), 4, 4))
@@ -78,9 +76,17 @@ def make_task(motion: PartMotion, T_world_object: np.ndarray, carry: bool = True
         Ts[:, joint.child] = Ts[:, joint.parent] @ relative[joint.child]
     moved = [it.child for it in motion.joints if _beyond(np.linalg.inv(relative[it.child][0]) @ relative[it.child],
                                                          _MOVED)]  # fmt: skip
-    options = _options(motion, root, carried, moved, held)
+    options = _options(motion, root, carried, moved, motion.held.mean(0) >= _HELD)
     keep = _active(Ts, motion.times)
     return Task(motion.parts, root, carried, motion.times[keep] - motion.times[keep][0], Ts[keep], options)
+
+
+def is_carried(motion: PartMotion) -> bool:
+    """Whether a demonstration held the root part, or all there is, and took it from its place."""
+    root = motion.root
+    Ts_root = np.linalg.inv(motion.Ts_camera_part[0, root]) @ motion.Ts_camera_part[:, root]
+    held = motion.held[:, root].mean() >= _HELD or len(motion.parts) == 1
+    return bool(held and _beyond(Ts_root, _LIFTED))
 
 
 def _options(

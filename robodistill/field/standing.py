@@ -21,6 +21,7 @@ _SOLID = 0.3  # opacity of Gaussians that tell what is connected
 _GAP = 0.012  # metres bridged between neighbours of one thing
 _NEIGHBOURS = 8
 _PIECE = 0.08  # size of a piece that counts, relative to the largest
+_SKIRT, _RAISED = 0.004, 1.0  # metres beside what stands; spreads above the support's middle
 _FOOT = 0.25  # spreads below the support's middle down to which a thing's foot is looked for
 
 
@@ -70,7 +71,12 @@ def standing_object(field: GaussianField, reach: float = 0.35) -> Tensor:
         raise HonestNo("nothing stands where the views look")
     kept = np.zeros(len(field), bool)
     kept[np.concatenate([piece for piece in pieces if len(piece) >= _PIECE * len(pieces[0])])] = True
-    return torch.from_numpy(_with_foot(field, kept, solid & ~clear & (heights - middle > -_FOOT * spread)))
+    low = solid & ~clear & (heights - middle > -_FOOT * spread)
+    # a shadow may be coloured like a dark thing: what lies as the support does belongs to what stands right there only
+    flat = means - np.outer(heights, plane[:3])
+    right_there = cKDTree(flat[kept]).query(flat[low])[0] < _SKIRT
+    low[low] = right_there | (heights[low] - middle > _RAISED * spread)
+    return torch.from_numpy(_with_foot(field, kept, low, solid & ~clear))
 
 
 def _pieces(field: GaussianField, ids: np.ndarray) -> list[np.ndarray]:
@@ -85,13 +91,13 @@ def _pieces(field: GaussianField, ids: np.ndarray) -> list[np.ndarray]:
     return [ids[labels == label] for label in np.argsort(-np.bincount(labels))]
 
 
-def _with_foot(field: GaussianField, kept: np.ndarray, low: np.ndarray) -> np.ndarray:
+def _with_foot(field: GaussianField, kept: np.ndarray, low: np.ndarray, around: np.ndarray) -> np.ndarray:
     """The mask with what is low, near it, and coloured like it rather than like the support around."""
     means, colors = field.means.cpu().numpy(), sh0_to_rgb(field.sh[:, 0]).cpu().numpy()
-    low = np.flatnonzero(low)
-    away = cKDTree(means[kept]).query(means[low])[0]
-    support = low[(away > 2 * _GAP) & (away < 10 * _GAP)]
-    if not len(support):
+    low, around = np.flatnonzero(low), np.flatnonzero(around)
+    away = cKDTree(means[kept]).query(means[around])[0]
+    support = around[(away > 2 * _GAP) & (away < 10 * _GAP)]
+    if not len(support) or not len(low):
         return kept
     to_thing, to_support = (cKDTree(colors[which]).query(colors[low])[0] for which in (kept, support))
     alike = low[to_thing < 0.5 * to_support]

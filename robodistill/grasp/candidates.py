@@ -139,7 +139,7 @@ def _swept(middle: np.ndarray, line: np.ndarray, up: np.ndarray, config: GraspCo
 
 def pressed(Ts: np.ndarray, thing: Surface, widest: float, pads: Pads) -> Candidates:
     """What lies between the pads: the hand is centred on it, and told its width, contact angles and support."""
-    found = [_pressed_chunk(Ts[k : k + _CHUNK], thing, widest, pads) for k in range(0, len(Ts), _CHUNK)]
+    found = [_pressed_chunk(Ts[k : k + _CHUNK], thing, widest, pads) for k in range(0, max(len(Ts), 1), _CHUNK)]
     return Candidates(*(np.concatenate([part[k] for part in found]) for k in range(4)))
 
 

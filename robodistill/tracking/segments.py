@@ -14,7 +14,7 @@ from robodistill.field.gaussians import GaussianField
 from robodistill.field.standing import standing_object
 from robodistill.parts.parts import find_parts
 
-_LEAST = 0.03  # of the object's Gaussians that a piece has, to be followed on its own
+_LEAST = 0.05  # of the object's Gaussians that a piece has, to be followed on its own
 _MOST = 7  # pieces
 _NEIGHBOURS, _GAP = 10, 3.0  # of a Gaussian; how far they may be, in their median distance
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 for name in ("roboticstoolbox", "coal", "ompl", "toppra"):
     pytest.importorskip(name, reason=f"planning needs {name}: pip install robodistill[robot]")
@@ -14,14 +15,19 @@ from planned_objects import bars, lidded, made, placed, surface  # noqa: E402
 from robodistill.cli import main  # noqa: E402
 from robodistill.config import GraspConfig  # noqa: E402
 from robodistill.errors import BadInput, HonestNo  # noqa: E402
+from robodistill.grasp.candidates import Pads  # noqa: E402
+from robodistill.grasp.surface import Surface  # noqa: E402
 from robodistill.pipeline.plan import placed as put_down  # noqa: E402
 from robodistill.planning.checks import check_plan  # noqa: E402
 from robodistill.planning.grasps import part_grasps  # noqa: E402
 from robodistill.planning.motions import free_way, timed  # noqa: E402
 from robodistill.planning.path_ik import Unreachable, follow  # noqa: E402
+from robodistill.planning.phases import joined, phases  # noqa: E402
 from robodistill.planning.planner import Planner  # noqa: E402
+from robodistill.planning.seat import seated  # noqa: E402
 from robodistill.planning.task import make_task  # noqa: E402
 from robodistill.planning.trajectory import BimanualTrajectory  # noqa: E402
+from robodistill.planning.ways import ways_of  # noqa: E402
 from robodistill.planning.workpiece import Surroundings  # noqa: E402
 from robodistill.robots.ik import InverseKinematics  # noqa: E402
 from robodistill.robots.robot import load_robot  # noqa: E402
@@ -74,6 +80,68 @@ def test_grasps_stay_free_on_the_whole_path(robot):
     assert len(less) < len(free) and less.rejected["another part comes in the way"] > free.rejected.get(
         "another part comes in the way", 0
     )
+
+
+def test_pads_are_turned_to_sit_flat():
+    """On a plate both pads lie flat and press their whole width; on a block's edge they press nothing."""
+    plate = surface(([((0, 0, 0.05), (0.2, 0.2, 0.01))], []))
+    thing, pads = Surface(plate.points, plate.normals, plate.owners, np.array([0, 0, 1.0, 0])), Pads(0.008, 0.01)
+    T = placed(0.095, 0.0)
+    T[:3, :3] = Rotation.from_euler("yx", [np.pi / 2 + 0.2, 0.15]).as_matrix()  # closes along z, comes along -x
+    T[2, 3] = 0.052
+    found = seated(np.stack([T, placed(0.0, 0.5)]), thing, 0.04, pads)
+    assert np.isclose(abs(found.Ts_world_grasp[0, 2, 0]), 1, atol=1e-3) and found.angles[0].max() < 0.04
+    assert np.isclose(found.Ts_world_grasp[0, 2, 3], 0.05, atol=2e-4) and np.isclose(found.widths[0], 0.01, atol=2e-4)
+    assert found.areas[0].min() > 1.2e-4 and not found.areas[1].any()
+    block = surface(([((0, 0, 0.05), (0.2, 0.2, 0.1))], []))
+    edge = placed(0.097, 0.097)  # the corner between two sides of a block, cut across
+    edge[:3, :3] = Rotation.from_euler("z", 3 * np.pi / 4).as_matrix()
+    thing = Surface(block.points, block.normals, block.owners, np.array([0, 0, 1.0, 0]))
+    edge[2, 3] = 0.05
+    wedge = seated(edge[None], thing, 0.04, pads)
+    assert wedge.angles.sum() > 1.4 or not wedge.areas.any()
+
+
+def two_lids():
+    """A second lid of the box, on the other side, is opened after the first; both stand in one film."""
+    it = lidded()
+    motion, late = it.motion, np.clip((np.arange(120) - 65) / 50, 0, 1)
+    values = np.concatenate([motion.joints[0].values, np.full(60, motion.joints[0].values[-1])])
+    second = replace(motion.joints[0], child=2, axis=np.array([1.0, 0, 0]), origin=np.array([0, -0.045, 0.063]),
+                     values=0.7 * late)  # fmt: skip
+    ones = np.ones((120, 3))
+    Ts = np.tile(np.eye(4), (120, 3, 1, 1))
+    return replace(
+        motion, parts=("base", "lid", "flap"), Ts_camera_part=Ts, confidence=ones, visible=ones, held=ones > 0,
+        joints=(replace(motion.joints[0], values=values), second), times=np.arange(120) / 20,
+    )  # fmt: skip
+
+
+def test_joints_that_move_in_turn_are_phases():
+    """Each has its own frames; the other joint stands where it was left, or where it will be begun."""
+    motion = two_lids()
+    first, second = phases(motion)
+    opened = motion.joints[0].values[-1]
+    assert np.ptp(first.joints[0].values) > 0.79 and not first.joints[1].values.any()
+    assert np.ptp(second.joints[1].values) > 0.69 and (second.joints[0].values == opened).all()
+    assert first.times[-1] <= second.times[0] + 0.3 and len(first) < 60 > len(second)
+    assert [make_task(it, np.eye(4), False).options for it in (first, second)] == [((1, 0), (1,)), ((2, 0), (2,))]
+    at_once = replace(motion, joints=(motion.joints[0], replace(motion.joints[1], values=motion.joints[0].values)))
+    assert phases(at_once) == [at_once] and [len(it.pieces) for it in ways_of(motion)[-3:]] == [2, 1, 2]
+
+
+def test_plans_of_phases_are_put_together(robot, planned):
+    """Times, holds and grippers of the second begin where the first ends; the worst figure is told."""
+    _, plan = planned
+    worse = replace(plan, checks=plan.checks | {"clearance_mm": 0.6})
+    whole = joined([plan, worse])
+    times = whole.motion.times
+    assert np.isclose(whole.duration, 2 * plan.duration) and (np.diff(times) > 0).all()
+    assert np.allclose(whole.motion.at(plan.duration + 3.0)[0], plan.motion.at(3.0)[0])
+    count = len(plan.holds)
+    assert np.isclose(whole.holds[count].start, plan.holds[0].start + plan.duration)
+    assert whole.checks["phases"] == 2 and whole.checks["clearance_mm"] == 0.6
+    assert whole.checks["grippers"][count]["opens_s"] > plan.duration and whole.arms == plan.arms
 
 
 def test_a_branch_is_consistent_and_avoids_what_touches(robot):

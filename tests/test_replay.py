@@ -13,7 +13,7 @@ from robodistill.pipeline.replay import ReplayOptions, replay
 from robodistill.pipeline.replay_report import write_report
 from robodistill.pipeline.stages import Stages
 from robodistill.sim.arena import Arena, Recording
-from robodistill.sim.follow_judge import Goal, judge_follow
+from robodistill.sim.follow_judge import Goal, Held, judge_follow
 
 
 def test_stages_are_done_once(tmp_path):
@@ -100,7 +100,7 @@ def _run(lid=None, base=None, touches=1.0):
     middles = {"box": np.zeros(3), "lid": np.array([0, 0.1, 0])}
     joints = [("revolute", "box", "lid", np.array([1.0, 0, 0]), 1.0)]
     goal = Goal({"box": np.eye(4), "lid": end}, middles, "box", True, joints)
-    return judge_follow(recording, _Robot(), {"left": "lid"}, (0.5, 1.5), goal)
+    return judge_follow(recording, _Robot(), [Held("left", "lid", 0.5, 1.5)], goal)
 
 
 def _shifted(x=0.0, turn=0.0):
@@ -121,7 +121,7 @@ def test_the_judge_says_yes_to_what_was_shown():
         ({"lid": _shifted(x=0.012)}, "lid ended 12 mm"),
         ({"lid": _shifted(turn=0.12)}, "lid ended 12 mm|12% of its range"),
         ({"base": [0.025, 0, 0]}, "the base moved by 25 mm"),
-        ({"touches": 0.6}, "held lid for"),
+        ({"touches": 0.6}, "hand held what it should for"),
     ],
 )
 def test_the_judge_names_what_went_wrong(case, reason):
@@ -174,7 +174,7 @@ def test_a_plan_works_in_physics_and_not_with_open_grippers(demonstrated, tmp_pa
 
     from robodistill.pipeline.plan import placed
     from robodistill.pipeline.rehearse import rehearse
-    from robodistill.planning.planner import plan_demonstration
+    from robodistill.planning.ways import plan_demonstration
     from robodistill.robots.robot import load_robot
 
     motion, workpiece = made_true(demonstrated)

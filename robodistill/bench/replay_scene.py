@@ -9,12 +9,10 @@ from safetensors.numpy import load_file
 
 from robodistill.bench.tracking import Demo, make_demo
 from robodistill.capture.frame import Frame
-from robodistill.errors import HonestNo
 from robodistill.geometry.camera import Camera
 from robodistill.grasp.surface import field_surface
 from robodistill.pipeline.plan import placed
-from robodistill.planning.planner import Planner
-from robodistill.planning.task import is_carried, make_task
+from robodistill.planning.ways import can_begin
 from robodistill.planning.workpiece import Workpiece
 from robodistill.robots.robot import Robot
 from robodistill.sim.articulated.physics import make_workbench
@@ -76,14 +74,8 @@ def draw_place(it: Demonstration, robot: Robot, name: str, seed: int) -> np.ndar
         (left, right), (near, far) = _REACH
         where = rng.uniform(left, right), rng.uniform(near, far), rng.uniform(-np.pi, np.pi)
         T = placed(it.workpiece.points, it.plane, *where)
-        for carry in {is_carried(it.motion), False}:
-            try:
-                task = make_task(it.motion, T, carry)
-            except HonestNo:  # more parts than arms
-                continue
-            planner = Planner(robot, name, task, it.workpiece, grasps=known.setdefault(carry, {}))
-            if planner.can_begin():
-                return T
+        if can_begin(robot, name, it.motion, T, it.workpiece, known):
+            return T
     return None
 
 

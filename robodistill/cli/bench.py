@@ -14,13 +14,13 @@ class Bench(Verb):
     """Measure against ground truth, and other methods in the same run."""
 
     name: tyro.conf.Positional[str] = tyro.MISSING
-    """Which: raster, field, language, teacher, inversion, tracking, grasp or ros."""
+    """Which: raster, field, language, teacher, inversion, tracking, grasp, replay or ros."""
     seeds: str = "1000:1020"
     """A:B, scenes A to B - 1. Nothing was tuned on 1000 and above."""
     quick: bool = False
     """Fewer scenes and repetitions."""
     robot: str | None = None
-    """Of grasp: name of a file in config/robots."""
+    """Of grasp and replay: name of a file in config/robots."""
     queries: int | None = None
     """Of grasp: how many at most."""
     keep: Path | None = None

@@ -10,8 +10,8 @@ from robodistill.capture.write import write_whole
 from robodistill.errors import BadInput
 from robodistill.field.gaussians import GaussianField
 from robodistill.grasp.surface import field_surface
-from robodistill.planning.planner import plan_demonstration
 from robodistill.planning.trajectory import BimanualTrajectory
+from robodistill.planning.ways import plan_demonstration
 from robodistill.planning.workpiece import Workpiece
 from robodistill.progress import Progress, silent
 from robodistill.robots.robot import load_robot

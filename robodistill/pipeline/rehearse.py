@@ -15,7 +15,8 @@ from robodistill.sim.arena import Arena, Recording
 from robodistill.sim.articulated.motion import corners
 from robodistill.sim.articulated.physics import make_workbench
 from robodistill.sim.articulated.spec import Articulated
-from robodistill.sim.follow_judge import FollowVerdict, Goal, judge_follow
+from robodistill.sim.follow_judge import FollowVerdict, Goal, Held, judge_follow
+from robodistill.sim.robot_body import COMPLIANT
 from robodistill.sim.views import look_at
 
 _SAME = 1e-4  # metres by which an object made again may differ from its truth
@@ -66,13 +67,15 @@ def rehearse(
     if open_grippers:
         wide = [robot.arms[arm].opening for arm in motion.arms]
         motion = replace(motion, openings=np.tile(wide, (len(motion.times), 1)))
-    recording = run_filmed(
-        Arena(bench.spec, robot, bench.state, bench.watched), motion, film, progress, beside(T_world_object)
-    )
-    holds = {hold.arm: _part_at(rest, np.linalg.inv(T_scan_object) @ hold.T_part_grasp[:, 3]) for hold in plan.holds}
-    during = max(hold.start for hold in plan.holds), min(hold.end for hold in plan.holds)
+    arena = Arena(bench.spec, robot, bench.state, bench.watched, COMPLIANT)  # its hands close a chain with the table
+    recording = run_filmed(arena, motion, film, progress, beside(T_world_object))
+    object_scan = np.linalg.inv(T_scan_object)
+    holds = [
+        Held(hold.arm, _part_at(rest, object_scan @ hold.T_part_grasp[:, 3]), hold.start, hold.end)
+        for hold in plan.holds
+    ]
     goal = demonstrated(truth, Ts, rest, plan.base == "stays")
-    return Rehearsed(judge_follow(recording, robot, holds, during, goal), recording)
+    return Rehearsed(judge_follow(recording, robot, holds, goal), recording)
 
 
 def read_truth(folder: Path) -> tuple[dict, np.ndarray]:

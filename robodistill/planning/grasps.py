@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from robodistill.config import GraspConfig
-from robodistill.grasp.candidates import Candidates, antipodal, filter_normals, joined
+from robodistill.grasp.candidates import Candidates
 from robodistill.grasp.clearance import Hand, clearances, heights_above, signed_distance
-from robodistill.grasp.pinch import pinches, pressed_thin
 from robodistill.grasp.surface import Surface
+from robodistill.planning.accessible import prominent
+from robodistill.planning.closings import closings
+from robodistill.planning.seat import seated
 from robodistill.planning.task import Task
 from robodistill.planning.workpiece import CELL, Workpiece
 from robodistill.robots.robot import Robot
@@ -17,9 +18,9 @@ from robodistill.robots.robot import Robot
 _FREE = 0.0045  # metres from the gripper to other parts: a cell of their surface, and a little
 _TIPS = 0.001  # metres that the tips stay above the table: flat things leave no more
 _POINTS = 700  # of a part, for finding contacts
-_NEAR = 0.02  # metres around a point that are its surroundings
-_LEAST = 12  # points that a part must have
-_CONTACT = 0.002  # metres between points that support is told by
+_LEAST = 12  # points that a part must have, and that fingers must get to
+_PRESSED, _FULL = 4.8e-5, 1.3e-4  # square metres that each pad presses at least, and from which more is no better
+_WEDGE = 0.7  # rad, of both contact angles together at most
 _GLANCED, _COARSE = 1500, 0.012  # candidates looked at with points so far apart, metres
 _KEPT = 300  # candidates whose clearance is looked at
 _PLACES = 14  # key frames at which the other parts are looked at
@@ -69,12 +70,15 @@ def part_grasps(
     if own.sum() < _LEAST:
         return _none(part, {"the part has too few points": int(own.sum())})
     thing = Surface(workpiece.points[own], workpiece.normals[own], np.arange(int(own.sum())), plane)
-    made = _on_part(hand, thing, config, rejected)
     others = [k for k in range(len(task.parts)) if k != part and (workpiece.owners == k).any()]
+    Ts_part_other = np.linalg.inv(Ts[:, part])[:, None] @ Ts[:, others]  # (K, others, 4, 4)
+    points = [_thinned(workpiece.of(k)) for k in others]
+    first = _moved(points, Ts_part_other[0])
+    made = _on_part(hand, thing, first, config, rejected)
     if others and len(made):
-        Ts_part_other = np.linalg.inv(Ts[:, part])[:, None] @ Ts[:, others]  # (K, others, 4, 4)
-        points = [_thinned(workpiece.of(k)) for k in others]
-        made = _beside_others(hand, made, points, Ts_part_other, config, rejected)
+        made = _clear(hand, made, first, _FREE, config, "another part is in the way in", rejected)
+        swept = np.concatenate([_moved(points, there) for there in Ts_part_other])
+        made = _keep(made, _clear_of(hand, made, _thinned(swept)), "another part comes in the way", rejected)
     low = np.array([
         _lowest(hand, Ts[:, part] @ T, width, down) for T, width in zip(made.Ts_world_grasp, made.widths, strict=True)
     ])  # fmt: skip
@@ -88,43 +92,32 @@ def part_grasps(
     return PartGrasps(part, made.Ts_world_grasp, made.widths, _openings(hand, made, config), scores, rejected)
 
 
-def _on_part(hand: Hand, thing: Surface, config: GraspConfig, rejected: dict[str, int]) -> Candidates:
-    """Where the hand can close on a part that stands alone on the table, in the part's frame."""
-    picks = thing.select(_prominent(thing.points, np.random.default_rng(config.seed)))
-    made = joined(
-        antipodal(picks, picks, hand.opening, config, hand.pads), pinches(picks, hand.opening, config, hand.pads)
-    )
-    if config.normal_filter:
-        made = _keep(made, filter_normals(made, config), "contact angles", rejected)
-    above = heights_above(hand, made.Ts_world_grasp, _openings(hand, made, config), thing.plane) > _TIPS
+def _on_part(
+    hand: Hand, thing: Surface, others: np.ndarray, config: GraspConfig, rejected: dict[str, int]
+) -> Candidates:
+    """Where the hand can close on a part beside points (n, 3) of others, looked at coarsely, in the part's frame."""
+    rng = np.random.default_rng(config.seed)
+    picks = thing.select(prominent(thing.points, thing.normals, others, thing.up, _POINTS, rng))
+    if len(picks.points) < _LEAST:
+        rejected["no finger gets there"] = len(thing.points) - len(picks.points)
+        return Candidates(np.zeros((0, 4, 4)), np.zeros(0), np.zeros((0, 2)), np.zeros(0))
+    Ts, widths = closings(picks, hand.opening - config.spare, config)
+    made = Candidates(Ts, widths, np.zeros((len(Ts), 2)), np.ones(len(Ts)))
+    above = heights_above(hand, Ts, _openings(hand, made, config), thing.plane) > _TIPS
     made = _keep(made, above, "the gripper would touch the table", rejected)
-    order = _unlike(made.Ts_world_grasp, np.argsort(-_scores(made, thing.up)), _GLANCED)
+    order = _unlike(made.Ts_world_grasp, np.arange(len(made)), _GLANCED)
     rejected["like a better one"] = len(made) - len(order)
     made = made.select(order)
     coarse = thing.points[_cells(thing.points, _COARSE)]
     made = _clear(hand, made, coarse, 0.0, config, "the gripper would touch the part", rejected)
+    coarse = others[_cells(others, _COARSE)]
+    made = _clear(hand, made, coarse, 0.0, config, "another part is in the way in", rejected)
     made = made.select(np.arange(min(len(made), _KEPT)))
-    dense = thing.select(_cells(thing.points, _CONTACT))  # evenly: what is under the pads is told by its area
-    made = pressed_thin(made.Ts_world_grasp, dense, hand.opening - config.spare, hand.pads)
-    if config.normal_filter:
-        made = _keep(made, filter_normals(made, config), "contact angles", rejected)
+    seats = seated(made.Ts_world_grasp, thing, hand.opening - config.spare, hand.pads)
+    made = Candidates(seats.Ts_world_grasp, seats.widths, seats.angles, np.minimum(seats.areas.min(1) / _FULL, 1.0))
+    firm = (seats.areas.min(1) >= _PRESSED) & (seats.angles.sum(1) < _WEDGE)
+    made = _keep(made, firm, "the pads would not sit flat", rejected)
     return _clear(hand, made, _thinned(thing.points), 0.0, config, "the gripper would touch the part", rejected)
-
-
-def _beside_others(
-    hand: Hand, made: Candidates, points: list[np.ndarray], Ts_part_other: np.ndarray, config: GraspConfig,
-    rejected: dict[str, int],
-) -> Candidates:  # fmt: skip
-    """What keeps clear of other parts: open on the way in, closed from then on."""
-    first = np.concatenate([p @ T[:3, :3].T + T[:3, 3] for p, T in zip(points, Ts_part_other[0], strict=True)])
-    made = _clear(hand, made, first, _FREE, config, "another part is in the way in", rejected)
-    swept = np.concatenate(
-        [
-            (p @ T[:, :3, :3].mT + T[:, None, :3, 3]).reshape(-1, 3)
-            for p, T in zip(points, Ts_part_other.swapaxes(0, 1), strict=True)
-        ]
-    )
-    return _keep(made, _clear_of(hand, made, _thinned(swept)), "another part comes in the way", rejected)
 
 
 def _openings(hand: Hand, made: Candidates, config: GraspConfig) -> np.ndarray:
@@ -140,17 +133,17 @@ def _clear(
     return _keep(made, free, reason, rejected)
 
 
-def _prominent(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Some of points (n, 3), those with little of the part around them before others: a knob, not the plate below."""
-    grid = cKDTree(_thinned(points))
-    near = grid.query_ball_point(points, _NEAR, return_length=True)
-    count = min(_POINTS, len(points))
-    return np.sort(rng.choice(len(points), count, replace=False, p=1 / near / (1 / near).sum()))
+def _moved(points: list[np.ndarray], Ts: np.ndarray) -> np.ndarray:
+    """(n, 3) points of several parts, each moved by its own of Ts (P, 4, 4), as one."""
+    if not points:
+        return np.zeros((0, 3))
+    return np.concatenate([p @ T[:3, :3].T + T[:3, 3] for p, T in zip(points, Ts, strict=True)])
 
 
 def for_plan(config: GraspConfig) -> GraspConfig:
-    """Looks at more contacts and thinner things than a lift needs: only few grasps stay free all the way."""
-    return replace(config, contacts=2 * config.contacts, approaches=2 * config.approaches, least_down=-0.1)
+    """Looks at more contacts and directions than a lift needs: only few grasps stay free all the way."""
+    more = {"contacts": 3 * config.contacts // 2, "approaches": 4 * config.approaches // 3}
+    return replace(config, **more, least_down=-0.1)
 
 
 def _keep(made: Candidates, mask: np.ndarray, reason: str, rejected: dict[str, int]) -> Candidates:

@@ -20,7 +20,7 @@ from robodistill.planning.grasps import PartGrasps, for_plan, part_grasps
 from robodistill.planning.motions import straight
 from robodistill.planning.path_ik import Unreachable, follow
 from robodistill.planning.smooth import smoothed
-from robodistill.planning.task import Task, is_carried, make_task
+from robodistill.planning.task import Task
 from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.planning.workpiece import Surroundings, Workpiece
 from robodistill.progress import Progress, silent
@@ -28,14 +28,13 @@ from robodistill.robots.ik import InverseKinematics
 from robodistill.robots.obstacles import Obstacle
 from robodistill.robots.pairs import with_ignored
 from robodistill.robots.robot import Robot
-from robodistill.tracking.motion import PartMotion
 
 STAGES = ("task", "grasp", "reach", "path", "pair", "way", "check")
 """The nearer to success the later."""
-_BRANCHES = 10  # of an arm and a part, that are tried in pairs
+_BRANCHES = 6  # of an arm and a part, that are tried in pairs
 _PAIRS = 6  # of these that are worked out
 _GLANCES = 5  # key frames at which a pair is looked at first
-_GRASPS = 24  # of a part looked at for an arm
+_GRASPS = 16  # of a part looked at for an arm
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # the gripper is the same the other way round
 _WEIGHT = 6.0  # of a grasp's score, against the cost of a branch
 
@@ -55,44 +54,6 @@ class Miss:
         return STAGES.index(self.stage), self.share
 
 
-def plan_demonstration(
-    robot: Robot,
-    robot_name: str,
-    motion: PartMotion,
-    T_world_object: np.ndarray,
-    workpiece: Workpiece,
-    others: Sequence[Obstacle] = (),
-    table: float = 0.0,
-    config: GraspConfig | None = None,
-    progress: Progress = silent,
-) -> BimanualTrajectory:
-    """A plan that repeats a motion; what was lifted and cannot be is handled where it stands, if its joints moved.
-
-    Args:
-        T_world_object: (4, 4) the field's coordinates of the root part, as it stands in the first frame, to the world.
-
-    Raises:
-        HonestNo: There is none; `answer` has stage, reason and how far it came.
-        MissingPart: roboticstoolbox or coal is not installed.
-    """
-
-    def attempt(carry: bool) -> BimanualTrajectory:
-        task = make_task(motion, T_world_object, carry)
-        return Planner(robot, robot_name, task, workpiece, others, table, config)(progress)
-
-    try:
-        return attempt(True)
-    except HonestNo as lifting:
-        if not is_carried(motion):
-            raise
-        try:
-            found = attempt(False)
-        except HonestNo:
-            raise lifting from None
-        found.checks["not_lifted"] = str(lifting)
-        return found
-
-
 class Planner:
     """A robot before a task."""
 
@@ -106,6 +67,7 @@ class Planner:
         table: float = 0.0,
         config: GraspConfig | None = None,
         grasps: dict[int, PartGrasps] | None = None,
+        steadied: bool = False,
     ) -> None:
         """Prepare.
 
@@ -114,6 +76,7 @@ class Planner:
             others: Obstacles that stand around.
             table: Height of the table's top, metres.
             grasps: By part, known from the same task elsewhere on the table; new ones are added.
+            steadied: Hold the base, too, if there is any grasp of it.
 
         Raises:
             MissingPart: roboticstoolbox or coal is not installed.
@@ -125,6 +88,7 @@ class Planner:
         self.keys = task.key_times()
         self.Ts_key = task.at(self.keys)
         self._grasps = {} if grasps is None else grasps
+        self.steadied = steadied
         self._found: dict[tuple[str, int], list[Branch]] = {}
         self._misses: list[Miss] = []
 
@@ -134,8 +98,10 @@ class Planner:
         Raises:
             HonestNo: There is none; `answer` has stage, reason and how far it came.
         """
-        start = time.perf_counter()
+        start, arm = time.perf_counter(), next(iter(self.robot.arms))
         for option in self.task.options:
+            if self.steadied and len(option) < len(self.task.options[0]) and len(self._grasps_of(arm, self.task.root)):
+                break
             for arms in itertools.permutations(self.robot.arms, len(option)):
                 told = ", ".join(f"{arm} holds {self.task.parts[p]}" for arm, p in zip(arms, option, strict=True))
                 progress(f"plan: {told}", len(self._misses), 0)
@@ -153,10 +119,10 @@ class Planner:
 
     def can_begin(self) -> bool:
         """Whether some arms can take hold of what must be held, each by itself, when the motion begins."""
+        least = min(self.task.options, key=len)
         return any(
-            all(self._can_hold(arm, part) for arm, part in zip(arms, option, strict=True))
-            for option in self.task.options
-            for arms in itertools.permutations(self.robot.arms, len(option))
+            all(self._can_hold(arm, part) for arm, part in zip(arms, least, strict=True))
+            for arms in itertools.permutations(self.robot.arms, len(least))
         )
 
     def _can_hold(self, arm: str, part: int) -> bool:
@@ -177,7 +143,11 @@ class Planner:
         return self._grasps[part]
 
     def _assigned(self, arms: Sequence[str], option: Sequence[int]) -> BimanualTrajectory | None:
-        each = [self._branches(arm, part) for arm, part in zip(arms, option, strict=True)]
+        each: list[list[Branch]] = []
+        for arm, part in list(zip(arms, option, strict=True))[::-1]:  # what steadies is the likeliest to find no hold
+            each.insert(0, self._branches(arm, part))
+            if not each[0]:
+                return None
         pairs = sorted(itertools.product(*each), key=lambda pair: sum(it.cost for it in pair))
         around = self._surroundings(dict(zip(arms, option, strict=True)), ())
         worked, every = 0, np.arange(len(self.keys))

@@ -34,6 +34,8 @@ class Task:
     """(T, P, 4, 4) the field's coordinates of a part at rest to the robot's world."""
     options: tuple[tuple[int, ...], ...]
     """Sets of parts to hold, the preferred first."""
+    begins: float = 0.0
+    """Seconds of the film at which the times are 0."""
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """(K, P, 4, 4) where the parts are at times (K,), straight between frames, as at the ends beyond them."""
@@ -74,11 +76,17 @@ def make_task(motion: PartMotion, T_world_object: np.ndarray, carry: bool = True
         joint = next(it for it in waiting if it.parent == root or it.parent not in {w.child for w in waiting})
         waiting.remove(joint)
         Ts[:, joint.child] = Ts[:, joint.parent] @ relative[joint.child]
-    moved = [it.child for it in motion.joints if _beyond(np.linalg.inv(relative[it.child][0]) @ relative[it.child],
-                                                         _MOVED)]  # fmt: skip
+    moved = [it.child for it in motion.joints if is_moved(motion, it)]
     options = _options(motion, root, carried, moved, motion.held.mean(0) >= _HELD)
     keep = _active(Ts, motion.times)
-    return Task(motion.parts, root, carried, motion.times[keep] - motion.times[keep][0], Ts[keep], options)
+    times = motion.times[keep]
+    return Task(motion.parts, root, carried, times - times[0], Ts[keep], options, float(times[0]))
+
+
+def is_moved(motion: PartMotion, joint: Joint) -> bool:
+    """Whether a joint goes far enough from where it begins to be repeated."""
+    Ts = _joint_path(motion, joint)
+    return _beyond(np.linalg.inv(Ts[0]) @ Ts, _MOVED)
 
 
 def is_carried(motion: PartMotion) -> bool:

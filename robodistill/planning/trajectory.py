@@ -60,8 +60,11 @@ class BimanualTrajectory:
 
     @property
     def arms(self) -> dict[str, str]:
-        """Name of the part that each arm holds, by arm; arms that hold nothing are not there."""
-        return {hold.arm: self.parts[hold.part] for hold in self.holds}
+        """Names of the parts that each arm holds, one after the other, by arm; without arms that hold nothing."""
+        held: dict[str, list[str]] = {}
+        for hold in self.holds:
+            held.setdefault(hold.arm, []).append(self.parts[hold.part])
+        return {arm: ", ".join(dict.fromkeys(parts)) for arm, parts in held.items()}
 
     def progress_at(self, times: np.ndarray) -> np.ndarray:
         """Seconds of the demonstration at times (...) of the motion."""

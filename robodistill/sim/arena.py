@@ -11,7 +11,7 @@ import numpy as np
 from robodistill.robots.robot import Robot
 from robodistill.robots.trajectory import RobotTrajectory
 from robodistill.sim.mujoco_gl import load_mujoco
-from robodistill.sim.robot_body import LEAD, PREFIX, add_robot, commands
+from robodistill.sim.robot_body import LEAD, PREFIX, STIFF, add_robot, commands
 from robodistill.sim.scene import Scene
 
 _STEP = 0.002  # s
@@ -39,13 +39,21 @@ class Recording:
 class Arena:
     """A compiled scene with a robot; every run starts anew."""
 
-    def __init__(self, spec: object, robot: Robot, state: dict[str, np.ndarray], watched: dict[str, str]) -> None:
+    def __init__(
+        self,
+        spec: object,
+        robot: Robot,
+        state: dict[str, np.ndarray],
+        watched: dict[str, str],
+        stiffness: float = STIFF,
+    ) -> None:
         """Build.
 
         Args:
             spec: `MjSpec` without a robot; it is copied.
             state: Values of joints of the scene at the start, by name; the others as they were made.
             watched: Bodies that a recording tells of: what to call them, and their names in the scene.
+            stiffness: Of the arms' joints, N m/rad.
 
         Raises:
             MissingPart: MuJoCo or coal is not installed.
@@ -53,7 +61,7 @@ class Arena:
         self._mj = mj = load_mujoco()
         self.robot, self._state, self._watched = robot, state, watched
         spec = spec.copy()
-        add_robot(spec, robot)
+        add_robot(spec, robot, stiffness)
         spec.option.timestep = _STEP
         spec.option.impratio = 10  # what is held does not creep out of the fingers
         spec.option.noslip_iterations = 3

@@ -23,6 +23,17 @@ STILL = 0.02
 _HELD = 0.95  # share of the time in which a hand must touch what it holds
 
 
+@dataclass(frozen=True)
+class Held:
+    """An arm is to hold a part."""
+
+    arm: str
+    part: str
+    start: float
+    """Seconds."""
+    end: float
+
+
 @dataclass(frozen=True, eq=False)
 class Goal:
     """What a demonstration did, in the object's frame with all parts at rest."""
@@ -53,7 +64,7 @@ class FollowVerdict:
     base_mm: float
     """By which the root part moved, where it must stay."""
     held: dict[str, float]
-    """By arm, share of the time for which it touched what it was to hold."""
+    """By arm, share of the time for which it touched what it was to hold; of several holds the least."""
     touched: tuple[str, ...]
     """Other contacts of the robot, as "link body"."""
 
@@ -62,18 +73,16 @@ class FollowVerdict:
         return asdict(self)
 
 
-def judge_follow(
-    recording: Recording, robot: Robot, holds: Mapping[str, str], during: tuple[float, float], goal: Goal
-) -> FollowVerdict:
+def judge_follow(recording: Recording, robot: Robot, holds: Sequence[Held], goal: Goal) -> FollowVerdict:
     """Judge a run.
 
     Args:
-        holds: Part by arm.
-        during: Seconds from when to when parts are held; they are judged at the end of that.
+        holds: What is to be held, when, by which arm; all is judged before the last held part is let go.
         goal: What ought to have come of it.
     """
-    inside = (recording.times >= during[0]) & (recording.times <= during[1])
-    last = int(np.flatnonzero(inside)[-1])
+    latest = max(hold.start for hold in holds)
+    end = min(hold.end for hold in holds if hold.end > latest)
+    last = int(np.flatnonzero(recording.times <= end)[-1])
     now = {part: poses[last] for part, poses in recording.poses.items()}
     first = recording.poses[goal.root][0]
     seen_from = now[goal.root] if goal.stays else first
@@ -96,10 +105,12 @@ def judge_follow(
     middle = np.append(goal.middles[goal.root], 1)
     path = recording.poses[goal.root][: last + 1] @ middle - first @ middle
     base = round(1000 * float(np.linalg.norm(path[:, :3], axis=1).max()), 2) if goal.stays else 0.0
-    held = {arm: _touching(recording, robot, arm, part, inside) for arm, part in holds.items()}
-    allowed = {(link, part) for arm, part in holds.items() for link in robot.arm(arm).hand}
+    held: dict[str, float] = {}
+    for hold in holds:
+        held[hold.arm] = min(held.get(hold.arm, 1.0), _touching(recording, robot, hold))
+    allowed = {(link, hold.part) for hold in holds for link in robot.arm(hold.arm).hand}
     others = tuple(sorted(f"{a} {b}" for a, b in recording.contacts if (a, b) not in allowed))
-    reason = _reason(place, turn, off, base, held, holds)
+    reason = _reason(place, turn, off, base, held)
     return FollowVerdict(not reason, reason, place, turn, off, base, held, others)
 
 
@@ -110,18 +121,19 @@ def _value(kind: str, axis: np.ndarray, T: np.ndarray) -> float:
     return float(Rotation.from_matrix(T[:3, :3]).as_rotvec() @ axis)
 
 
-def _touching(recording: Recording, robot: Robot, arm: str, part: str, inside: np.ndarray) -> float:
-    both = [recording.contacts.get((link, part), np.zeros(len(inside), bool)) for link in robot.arm(arm).hand]
-    return round(float(np.any(both, axis=0)[inside].mean()), 4)
+def _touching(recording: Recording, robot: Robot, hold: Held) -> float:
+    inside = (recording.times >= hold.start) & (recording.times <= hold.end)
+    none = np.zeros(len(inside), bool)
+    touched = [recording.contacts.get((link, hold.part), none) for link in robot.arm(hold.arm).hand]
+    return round(float(np.any(touched, axis=0)[inside].mean()), 4)
 
 
 def _reason(
-    place: dict[str, float], turn: dict[str, float], off: dict[str, float], base: float, held: dict[str, float],
-    holds: Mapping[str, str],
-) -> str:  # fmt: skip
+    place: dict[str, float], turn: dict[str, float], off: dict[str, float], base: float, held: dict[str, float]
+) -> str:
     for arm, share in held.items():
         if share < _HELD:
-            return f"the {arm} hand held {holds[arm]} for {share:.0%} of the time"
+            return f"the {arm} hand held what it should for {share:.0%} of the time"
     if base > 1000 * STILL:
         return f"the base moved by {base:.0f} mm"
     for part in place:

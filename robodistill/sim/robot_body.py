@@ -9,18 +9,23 @@ from robodistill.robots.urdf import Joint, Shape
 
 PREFIX = "robot/"
 """Before the name of each link's body, joint's joint and servo."""
-_STIFFNESS, _DAMPING = 1500.0, 120.0  # N m/rad, N m s/rad
+STIFF, COMPLIANT = 1500.0, 400.0
+"""N m/rad of an arm's joints: to go exactly where they are told, and to give way where what they hold is held too."""
 _FINGER_STIFFNESS, _FINGER_DAMPING = 8000.0, 200.0  # N/m, N s/m
-LEAD = _DAMPING / _STIFFNESS
-"""Seconds by which arms are told ahead of their speed, as controllers with feed-forward do: they would trail else."""
+LEAD = 0.08
+"""Seconds of damping over stiffness, by which arms are told ahead of their speed, as controllers with feed-forward do:
+they would trail else."""
 _ARMATURE, _FINGER_ARMATURE = 0.1, 0.1  # kg m^2, kg: rotors seen through their gears
 _DENSITY = 900.0  # kg/m^3 of a link's shapes
 _PAD_FRICTION = (1.0, 0.01, 0.0001)  # rubber on household things; sliding, twisting in m, rolling in m
 _LIGHT, _DARK = (0.85, 0.85, 0.83, 1.0), (0.25, 0.25, 0.27, 1.0)
 
 
-def add_robot(spec: object, robot: Robot) -> None:
+def add_robot(spec: object, robot: Robot, stiffness: float = STIFF) -> None:
     """Put a robot into an `MjSpec`, each link held against gravity by itself.
+
+    Args:
+        stiffness: Of the arms' joints, N m/rad.
 
     Raises:
         MissingPart: MuJoCo or coal is not installed.
@@ -35,7 +40,7 @@ def add_robot(spec: object, robot: Robot) -> None:
     for joint in model.joints:
         body = bodies[joint.child] = _add_body(bodies[joint.parent], joint.child, joint.T_parent_joint)
         if joint.moves:
-            _add_joint(mj, spec, body, joint, joint.name in fingers)
+            _add_joint(mj, spec, body, joint, None if joint.name in fingers else stiffness)
     for link, shapes in model.shapes.items():
         for shape in shapes:
             _add_geom(mj, spec, bodies[link], shape, link in pads)
@@ -67,7 +72,9 @@ def _add_body(parent: object, name: str, T: np.ndarray) -> object:
     return parent.add_body(name=PREFIX + name, pos=T[:3, 3], quat=quat, gravcomp=1.0)
 
 
-def _add_joint(mj: object, spec: object, body: object, joint: Joint, finger: bool) -> None:
+def _add_joint(mj: object, spec: object, body: object, joint: Joint, stiffness: float | None) -> None:
+    """A joint and its servo; without a stiffness that of a finger."""
+    finger = stiffness is None
     name, turns = PREFIX + joint.name, joint.kind != "prismatic"
     limits = np.degrees(joint.limits) if turns and spec.compiler.degree else joint.limits
     body.add_joint(
@@ -79,7 +86,7 @@ def _add_joint(mj: object, spec: object, body: object, joint: Joint, finger: boo
         armature=_FINGER_ARMATURE if finger else _ARMATURE,
         damping=1.0,
     )
-    stiffness, damping = (_FINGER_STIFFNESS, _FINGER_DAMPING) if finger else (_STIFFNESS, _DAMPING)
+    stiffness, damping = (_FINGER_STIFFNESS, _FINGER_DAMPING) if finger else (stiffness, LEAD * stiffness)
     servo = spec.add_actuator(name=name, target=name, trntype=mj.mjtTrn.mjTRN_JOINT)
     servo.set_to_position(kp=stiffness, kv=damping)
     servo.forcelimited = True

@@ -3,7 +3,7 @@
 import numpy as np
 
 from robodistill.sim import shapes
-from robodistill.sim.articulated.spec import Articulated, Grip, build, grip, merged, pressed
+from robodistill.sim.articulated.spec import Articulated, Grip, build, grip, merged, pressed, weighed
 from robodistill.sim.objects import boxes, desk, tools
 from robodistill.sim.spec import JointSpec, ObjectSpec, Piece
 
@@ -27,7 +27,8 @@ def make_chest(rng: np.random.Generator) -> Articulated:
 
 def make_stapler(rng: np.random.Generator) -> Articulated:
     """A stapler whose arm swings up."""
-    spec = merged(desk.make_stapler(rng), {"arm": "arm", "magazine": "arm"}, "base", {"hinge": (0.0, 1.1)})
+    made = weighed(desk.make_stapler(rng), {"base": 5000})  # a steel plate on rubber
+    spec = merged(made, {"arm": "arm", "magazine": "arm"}, "base", {"hinge": (0.0, 1.1)})
     arm = next(piece for piece in spec.pieces if piece.part == "arm").solid.mesh
     tip = arm.vertices[arm.vertices[:, 0] > arm.bounds[1, 0] - 0.035].mean(0)
     grips = {
@@ -119,7 +120,7 @@ def make_laptop(rng: np.random.Generator) -> Articulated:
     )
     stripe = shapes.box(0.05 * x, 0.94 * y, 0.0008).at(rng.choice([-1, 1]) * 0.36 * x, 0, z + lid_t / 2)
     pieces = [
-        Piece("base", shapes.box(x, y, t, 0.0025).at(z=t / 2), density=1200),
+        Piece("base", shapes.box(x, y, t, 0.0025).at(z=t / 2), density=2000),  # a battery above all
         Piece("base", shapes.join(*keys, space), "dark", touches=False),
         Piece("base", pad, "accent", touches=False),
         Piece("base", shapes.join(*knuckles), "dark", density=1200),
@@ -160,7 +161,7 @@ def make_lamp(rng: np.random.Generator) -> Articulated:
     tag = shapes.box(0.012, 0.003, 0.018).at(reach + 0.012, -0.78 * wide, elbow[2] - 0.5 * deep)
     bulb = shapes.ellipsoid(0.6 * wide, 0.6 * wide, 0.006).at(reach + 0.012, 0, elbow[2] - deep)
     pieces = [
-        Piece("base", shapes.join(foot, *yoke), density=3000),
+        Piece("base", shapes.join(foot, *yoke), density=6000),
         Piece("base", shapes.join(knob, plate), "accent", touches=False),
         Piece("lower arm", lower, "accent", density=900),
         Piece("lower arm", shapes.join(pin.at(z=z0), pin.at(*elbow)), "dark", density=2000),

@@ -14,7 +14,7 @@ from robodistill.sim.world import World
 
 _FREE = "object"
 _ABOUT, _ALONG = (0.012, 0.002), (0.35, 1.0)  # friction, damping: N m and N m s/rad about an axis; N and N s/m along
-_STAYS = 1.3  # times the moment of its weight that a hinge resists at least: the scan shows lids that stand half open
+_STAYS = 1.2  # times the moment of its weight that a hinge resists at least: the scan shows lids that stand half open
 _FIRM = {"solref_friction": [0.004, 1], "solimp_friction": [0.99, 0.999, 1e-4, 0.5, 2]}  # or what rests creeps
 _ARMATURE = 1e-5  # kg m^2, kg: keeps light parts stable
 

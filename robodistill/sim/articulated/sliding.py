@@ -50,7 +50,7 @@ def make_casket(rng: np.random.Generator) -> Articulated:
     tray = boxes._tray(x - 2 * t - 0.002, y - t, low - t - 0.002).at(z=t + (low - t) / 2)
     pull = 0.55 * (low - t)
     pieces = [
-        Piece("body", shapes.join(*sides, *floors, *walls), density=600),
+        Piece("body", shapes.join(*sides, *floors, *walls), density=1500),  # with lining and what lies in it
         Piece("body", shapes.join(emblem, *patches), "accent", touches=False),
         Piece("lid", lid, "main" if rng.random() < 0.5 else "wood", density=500),
         Piece("lid", inlay, "accent", touches=False),

@@ -128,6 +128,12 @@ def merged(
     return replace(spec, pieces=tuple(pieces), joints=tuple(joints))
 
 
+def weighed(spec: ObjectSpec, densities: Mapping[str, float]) -> ObjectSpec:
+    """With other densities of some pieces, kg/m^3 by name: bases that stay while one hand moves what hangs on them."""
+    assert set(densities) <= {piece.part for piece in spec.pieces}
+    return replace(spec, pieces=tuple(replace(it, density=densities.get(it.part, it.density)) for it in spec.pieces))
+
+
 def build(
     category: str, *pieces: Piece, joints: tuple[JointSpec, ...], grips: Mapping[str, tuple[Grip, ...]], **facts: object
 ) -> Articulated:

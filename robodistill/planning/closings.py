@@ -1,0 +1,72 @@
+"""Where a gripper might close on a part: opposite points, and hands around the line between them.
+
+Antipodal pairs as in `grasp.candidates`, but of a part among others: only points that fingers get to, pairs unlike one
+another rather than many of the best, and nothing is told of how the pads sit, which `seat` finds on all points.
+"""
+
+import numpy as np
+
+from robodistill.config import GraspConfig
+from robodistill.grasp.surface import Surface
+
+_THINNEST = 0.0015  # metres between two contacts
+_LOOSE = 0.25  # rad by which normals of single points may leave the friction cone
+_APART, _TURNED = 0.008, 0.35  # metres, rad: pairs nearer to each other than both are one
+_MOST = 160  # pairs
+_DEPTHS = (-0.008, -0.004, 0.003)  # metres by which the grasp frame reaches past the contacts
+
+
+def closings(thing: Surface, widest: float, config: GraspConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Hands (m, 4, 4) on a thing, those of opposite contacts first, and the (m,) metres between their contacts.
+
+    Args:
+        thing: Some points that fingers get to.
+        widest: Metres between two contacts at most.
+    """
+    rng = np.random.default_rng(config.seed)
+    first = np.sort(rng.permutation(len(thing.points))[: config.contacts])
+    away = thing.points[None] - thing.points[first, None]  # (m, n, 3)
+    length = np.linalg.norm(away, axis=-1)
+    away /= np.maximum(length, 1e-9)[..., None]
+    cosines = np.stack(
+        [-np.einsum("mnk,mk->mn", away, thing.normals[first]), np.einsum("mnk,nk->mn", away, thing.normals)]
+    )
+    fits = (length > _THINNEST) & (length < widest)
+    if config.normal_filter:
+        fits &= (cosines > np.cos(np.arctan(config.friction) + _LOOSE)).all(0)
+    lean = np.arccos(np.clip(cosines, -1, 1)).sum(0)
+    rows, columns = np.nonzero(fits)
+    order = np.lexsort((rng.random(len(rows)), np.round(lean[rows, columns] / 0.2)))  # random among those alike
+    chosen = []
+    middles, lines = np.zeros((_MOST, 3)), np.zeros((_MOST, 3))
+    for k in order:
+        i, j = rows[k], columns[k]
+        middle, line, count = (thing.points[first[i]] + thing.points[j]) / 2, away[i, j], len(chosen)
+        near = np.linalg.norm(middles[:count] - middle, axis=1) < _APART
+        if (near & (np.abs(lines[:count] @ line) > np.cos(_TURNED))).any():
+            continue
+        middles[count], lines[count] = middle, line
+        chosen.append(length[i, j])
+        if len(chosen) == _MOST:
+            break
+    Ts = _around(middles[: len(chosen)], lines[: len(chosen)], thing.up, config)
+    widths = np.tile(np.array(chosen)[:, None], (1, Ts.shape[1])).ravel()
+    Ts = Ts.reshape(-1, 4, 4)
+    down = -(Ts[:, :3, 2] @ thing.up) >= config.least_down - 1e-9
+    return Ts[down], widths[down]
+
+
+def _around(middles: np.ndarray, lines: np.ndarray, up: np.ndarray, config: GraspConfig) -> np.ndarray:
+    """(k, a, 4, 4) hands that close along each line (k, 3), from all sides and at some depths."""
+    side = np.cross(lines, up)
+    flat = np.linalg.norm(side, axis=1) < 1e-3
+    side[flat] = np.cross(lines[flat], [1.0, 0.0, 0.0])
+    side /= np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9)
+    over = np.cross(side, lines)
+    angles = 2 * np.pi * np.arange(config.approaches) / config.approaches
+    z = np.cos(angles)[:, None] * over[:, None] + np.sin(angles)[:, None] * side[:, None]  # (k, a, 3)
+    x = np.broadcast_to(lines[:, None], z.shape)
+    Ts = np.tile(np.eye(4), (*z.shape[:2], len(_DEPTHS), 1, 1))
+    Ts[..., :3, 0], Ts[..., :3, 1], Ts[..., :3, 2] = x[:, :, None], np.cross(z, x)[:, :, None], z[:, :, None]
+    Ts[..., :3, 3] = middles[:, None, None] + np.array(_DEPTHS)[:, None] * z[:, :, None]
+    return Ts.reshape(len(lines), -1, 4, 4)

@@ -1,0 +1,106 @@
+"""How pads sit on a part: a hand turned so that both press flat, and the area that each then presses.
+
+A part that is held at an angle turns as the hand closes, until it is as narrow as it gets between the pads, and takes
+its base along. So hands are turned to where it is narrowest; where it is so nowhere nearby, at an edge, none is left.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from robodistill.grasp.candidates import Pads
+from robodistill.grasp.surface import Surface
+
+CELL = 0.004
+"""Metres: side of the cells that a pressed area is counted in."""
+_COARSE = np.radians(np.arange(-20, 21, 4))  # rad by which a hand is turned about each of two axes
+_FINE = np.radians(np.arange(-3, 4))
+_DRIFT = 0.001  # metres per rad that a turn must win: round things are as wide from all sides
+_GIVES = 0.0008  # metres that a thing gets narrower where it would turn out of the pads
+_NEAR = 0.0015  # metres from an outermost point that a soft pad presses, or that a scan is wrong by
+_FACING = 0.7  # cosine between a pad's normal and that of what it presses
+_STRAYS = 1  # outermost points that may be such
+_LEAST = 4  # points that a pad must press
+
+
+@dataclass(frozen=True, eq=False)
+class Seats:
+    """m hands and what they press."""
+
+    Ts_world_grasp: np.ndarray
+    """(m, 4, 4), centred."""
+    widths: np.ndarray
+    """(m,) metres between the pads; 0 where they press nothing."""
+    angles: np.ndarray
+    """(m, 2) rad between a pad's normal and the mean of what it presses."""
+    areas: np.ndarray
+    """(m, 2) square metres that each pad presses."""
+
+
+def seated(Ts_world_grasp: np.ndarray, thing: Surface, widest: float, pads: Pads) -> Seats:
+    """Hands (m, 4, 4) turned about the middle between their pads to sit flat on a thing.
+
+    Args:
+        widest: That may be between the pads, metres.
+    """
+    tree = cKDTree(thing.points)
+    reach = np.linalg.norm([widest, pads.half_width, max(pads.beyond, pads.behind)])
+    near = tree.query_ball_point(Ts_world_grasp[:, :3, 3], reach)
+    found = [_seat(T, thing.points[i], thing.normals[i], widest, pads)
+             for T, i in zip(Ts_world_grasp, near, strict=True)]  # fmt: skip
+    if not found:
+        return Seats(np.zeros((0, 4, 4)), np.zeros(0), np.zeros((0, 2)), np.zeros((0, 2)))
+    return Seats(*(np.array([it[k] for it in found]) for k in range(4)))
+
+
+def _seat(T: np.ndarray, points: np.ndarray, normals: np.ndarray, widest: float, pads: Pads) -> tuple:
+    none = T, 0.0, np.full(2, np.pi / 2), np.zeros(2)
+    T = T.copy()
+    for angles in (_COARSE, _FINE):
+        for axis in (2, 1):  # about the approach, then about the pads' long side
+            found = [_between(T @ _turn(axis, angle), points, widest, pads) for angle in angles]
+            widths = np.array([it[1] - it[0] for it in found])
+            straight, best = len(angles) // 2, int(np.argmin(widths + _DRIFT * np.abs(angles)))
+            if not np.isfinite(widths[straight]):
+                return none
+            if best in (0, len(angles) - 1) and widths[straight] - widths[best] > _GIVES:
+                return none  # it would turn further and further out of the pads
+            T = T @ _turn(axis, angles[best])
+    low, high, local, between = _between(T, points, widest, pads)
+    if not high - low < widest:
+        return none
+    x, y, z = local.T
+    n = normals @ T[:3, :3]
+    sides = (x < low + _NEAR) & (n[:, 0] < -_FACING), (x > high - _NEAR) & (n[:, 0] > _FACING)
+    pressed = [between & it for it in sides]
+    if min(it.sum() for it in pressed) < _LEAST:
+        return none
+    T[:3, 3] += (low + high) / 2 * T[:3, 0]
+    means = [n[it].mean(0) for it in pressed]
+    cosines = [side * it[0] / np.linalg.norm(it) for side, it in zip((-1, 1), means, strict=True)]
+    areas = np.array([_cells(y[it], z[it]) for it in pressed]) * CELL**2
+    return T, high - low, np.arccos(np.clip(cosines, -1, 1)), areas
+
+
+def _between(T: np.ndarray, points: np.ndarray, widest: float, pads: Pads) -> tuple:
+    """From where to where along x something is between the pads, all points in the hand's frame, and which are."""
+    local = (points - T[:3, 3]) @ T[:3, :3]
+    x, y, z = local.T
+    between = (np.abs(y) < pads.half_width) & (z < pads.beyond) & (z > -pads.behind) & (np.abs(x) < widest)
+    if between.sum() < 2 * _LEAST:
+        return -np.inf, np.inf, local, between
+    low, high = np.partition(x[between], [_STRAYS, -1 - _STRAYS])[[_STRAYS, -1 - _STRAYS]]
+    return low, high, local, between
+
+
+def _cells(y: np.ndarray, z: np.ndarray) -> int:
+    return len(np.unique(np.floor(np.stack([y, z], -1) / CELL).astype(int), axis=0))
+
+
+def _turn(axis: int, angle: float) -> np.ndarray:
+    """(4, 4) about an axis of the hand."""
+    T = np.eye(4)
+    T[:3, :3] = Rotation.from_rotvec(angle * np.eye(3)[axis]).as_matrix()
+    return T

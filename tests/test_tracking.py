@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from box_field import scanned
+from planned_objects import lidded
 from scipy.spatial.transform import Rotation
 
 from robodistill.config import TrackingConfig
@@ -19,9 +21,11 @@ from robodistill.tracking.model import PartModel, Window
 from robodistill.tracking.motion import Joint, PartMotion
 from robodistill.tracking.photometric import Picture, linearize, misfit
 from robodistill.tracking.priors import find_contacts, together
-from robodistill.tracking.segments import merged
+from robodistill.tracking.regroup import merged, regrouped
+from robodistill.tracking.segments import pieces
 from robodistill.tracking.track import track_parts
 from robodistill.tracking.tracker import Followed
+from robodistill.tracking.unite import united
 
 CAMERA = Camera.from_fov(np.radians(45), 160, 120)
 FRAMES = 14
@@ -98,9 +102,9 @@ def film(model: PartModel) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
 def test_layers_hide_each_other(model: PartModel):
     """From above the lid hides the base; what is in sight of all parts never exceeds a pixel."""
     layers = model.draw(np.stack([start()] * 2), Window(CAMERA, 0, 0, 160, 120))
-    seen = (layers.in_sight() * layers.alpha).sum((1, 2))
+    seen = (layers.in_sight * layers.alpha).sum((1, 2))
     assert 0 < seen[0] < 0.8 * layers.alpha[0].sum() and seen[1] > 0.95 * layers.alpha[1].sum()
-    assert (layers.in_sight() * layers.alpha).sum(0).max() < 1.001
+    assert (layers.in_sight * layers.alpha).sum(0).max() < 1.001
 
 
 def test_quadratic_points_to_the_pose(model: PartModel, film: tuple):
@@ -282,3 +286,67 @@ def test_parts_that_move_as_one_are_one(model: PartModel, film: tuple, motion: P
         merge=True,
     )
     assert len(halves.parts) == 2 and len(np.unique(halves.labels[model.labels == 1])) == 1
+
+
+def test_each_part_left_out(model: PartModel):
+    """What is seen without one part is what is seen of the others."""
+    layers = model.draw(np.stack([start(), start()]), Window(CAMERA, 0, 0, 160, 120))
+    behind = np.random.default_rng(0).uniform(0, 1, (120, 160, 3)).astype(np.float32)
+    rest = layers.without_each(layers.color, behind)
+    for p in range(2):
+        other = layers.color[1 - p] + (1 - layers.alpha[1 - p])[..., None] * behind
+        np.testing.assert_allclose(rest[p], other, atol=1e-5)
+
+
+def test_pieces_are_put_together_by_their_motion(model: PartModel, film: tuple):
+    """Three pieces of each part, one lost in half of the frames: two parts, with the small pieces of each."""
+    frames, poses, _ = film
+    slab = np.clip(np.floor((model.points[:, 0] + 0.08) / 0.055).astype(int), 0, 2)
+    cut = PartModel(model.field, slab + 3 * model.labels)
+    small = np.floor((model.points[:, 0] + 0.08) / 0.0161).astype(int) + 10 * model.labels
+    Ts = np.repeat(poses, 3, axis=1)
+    Ts[::2, 4, :3, 3] += [0.02, 0.01, 0.0]
+    background = Background(frames, np.zeros((120, 160), bool))
+    quadratics = [
+        linearize(cut, T, Picture(f / np.float32(255), background.rgb, background.known, CAMERA), 0.05)
+        for T, f in zip(Ts, frames, strict=True)
+    ]
+    small = np.unique(small, return_inverse=True)[1]
+    found = regrouped(cut, small, frames, CAMERA, Followed(Ts, quadratics, background))
+    assert found.max() == 1
+    assert (np.unique(found[model.labels == 0]) != np.unique(found[model.labels == 1])).all()
+
+
+def test_parts_that_went_together_are_united(model: PartModel, motion: PartMotion):
+    """A lid in two halves, each on its hinge, one of them lost now and then: one lid, on the hinge of the larger."""
+    labels = motion.labels.copy()
+    labels[(labels == 1) & (model.points[:, 0] > 0.03)] = 2
+    Ts = motion.Ts_camera_part[:, [0, 1, 1]].copy()
+    Ts[3, 2, 0, 3] += 0.1
+    each = {name: getattr(motion, name)[:, [0, 1, 1]] for name in ("confidence", "visible", "held")}
+    halves = replace(
+        motion,
+        parts=("base", "lid", "half"),
+        Ts_camera_part=Ts,
+        joints=(motion.joints[0], replace(motion.joints[0], child=2)),
+        labels=labels,
+        **each,
+    )
+    one = united(halves, model.points, 0.01, model.size)
+    assert one.parts == ("base", "lid") and np.array_equal(one.labels, motion.labels)
+    assert [(j.parent, j.child) for j in one.joints] == [(0, 1)]
+    assert np.array_equal(one.Ts_camera_part, motion.Ts_camera_part)
+    assert united(motion, model.points, 0.01, model.size) is motion
+
+
+def test_pieces_of_what_stands():
+    """Small pieces are mostly of one part, large ones are whole small ones, the table is none of them."""
+    scan = scanned(lidded())
+    large, small = pieces(scan.field).T
+    of_thing = scan.labels >= 0
+    assert (small[~of_thing] == -1).mean() > 0.98 and (small[of_thing] >= 0).mean() > 0.8
+    assert large.max() + 1 == 8 and small.max() + 1 == 64
+    inside = of_thing & (small >= 0)
+    assert all(len(np.unique(large[small == k])) == 1 for k in range(64))
+    counts = [np.bincount(scan.labels[inside & (small == k)], minlength=2) for k in range(64)]
+    assert sum(c.max() for c in counts) > 0.85 * inside.sum()

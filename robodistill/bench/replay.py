@@ -20,13 +20,12 @@ from robodistill.grasp.surface import field_surface
 from robodistill.inversion.twist import pose_error
 from robodistill.pipeline.register import register_object
 from robodistill.pipeline.rehearse import rehearse
-from robodistill.planning.planner import plan_demonstration
 from robodistill.planning.trajectory import BimanualTrajectory
+from robodistill.planning.ways import plan_demonstration
 from robodistill.planning.workpiece import Workpiece
 from robodistill.progress import Progress, silent
 from robodistill.robots.robot import Robot, load_robot
 from robodistill.tracking.motion import PartMotion
-from robodistill.tracking.segments import pieces
 from robodistill.tracking.track import track_parts
 
 OBJECTS = ("chest", "stapler", "pliers", "laptop", "lamp", "glasses", "casket", "switch", "plug")
@@ -42,13 +41,13 @@ def bench_replay(
     quick: bool = False,
     progress: Progress = silent,
     objects: Sequence[str] = OBJECTS,
-    robots: Sequence[str] = ("yumi",),
+    robot: str = "yumi",
 ) -> BenchResult:
     """All objects, each filmed once with the first seed and put down in one place a seed; with `quick`, two objects.
 
     Args:
         objects: Names of `sim articulated`.
-        robots: Names; all but the first plan from the true motion only.
+        robot: Name of its file in config/robots.
     """
     seeds, figures = list(seeds), Figures()
     objects = QUICK if quick else objects
@@ -59,9 +58,7 @@ def bench_replay(
             motion = follow_film(it)
             figures.add(name, "ours", "tracking_s", time.perf_counter() - start, "s")
             for n, seed in enumerate(seeds):
-                for robot in robots:
-                    with_film = robot == robots[0]
-                    trial(figures, it, motion if with_film else None, robot, seed, with_film, n == 0)
+                trial(figures, it, motion, robot, seed, n == 0)
                 progress("bench replay", k * len(seeds) + n + 1, len(objects) * len(seeds), f"{name} {seed}")
     return BenchResult(figures.rows())
 
@@ -72,10 +69,9 @@ def trial(
     motion: PartMotion | None,
     robot_name: str,
     seed: int,
-    with_film: bool,
     control: bool,
 ) -> None:
-    """One place of one object, by the true motion and, where `with_film`, by the film's (None: it was not followed)."""
+    """One place of one object, by the true motion and by the film's (None: it was not followed)."""
     robot, name = load_robot(robot_name), it.demo.truth["object"]
     T = draw_place(it, robot, robot_name, seed)
     figures.add(name, robot_name, "placed", float(T is not None))
@@ -89,13 +85,11 @@ def trial(
         if control:
             opened = rehearse(plan, it.folder, T, open_grippers=True)
             figures.add("true_motion", robot_name, "open_grippers_fail", float(not opened.verdict.success))
-    if with_film:
-        reached = from_film(it, motion, robot, robot_name, T, seed)
-        for phase in PHASES[: len(reached)]:
-            for case in ("from_film", name):
-                figures.add(case, robot_name, f"phase_{phase}", float(reached[PHASES.index(phase)]))
-        for case in ("from_film", name):
-            figures.add(case, robot_name, "end_to_end", float(len(reached) == len(PHASES) and reached[-1]))
+    reached = from_film(it, motion, robot, robot_name, T, seed)
+    for case in ("from_film", name):
+        for phase, done in zip(PHASES, reached, strict=False):
+            figures.add(case, robot_name, f"phase_{phase}", float(done))
+        figures.add(case, robot_name, "end_to_end", float(len(reached) == len(PHASES) and reached[-1]))
 
 
 def from_film(
@@ -122,10 +116,9 @@ def from_film(
 
 def follow_film(it: Demonstration) -> PartMotion | None:
     """The motion as found without any truth; None where the honest answer was that it was not."""
-    labels, film = pieces(it.demo.field), it.demo.film
-    names = [f"part {k + 1}" for k in range(labels.max() + 1)]
+    film = it.demo.film
     try:
-        return track_parts(it.demo.field, labels, names, film.frames, film.times, it.demo.camera, merge=True)
+        return track_parts(it.demo.field, None, None, film.frames, film.times, it.demo.camera)
     except HonestNo:
         return None
 

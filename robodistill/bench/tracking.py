@@ -29,7 +29,6 @@ from robodistill.pipeline.track import read_film_camera
 from robodistill.progress import Progress, silent
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint, PartMotion
-from robodistill.tracking.segments import pieces
 from robodistill.tracking.track import Method, first_pose, track_parts
 
 QUICK = ("chest", "scissors", "cabinet")
@@ -187,13 +186,10 @@ def _first_pose(figures: Figures, demo: Demo) -> None:
 def _found_parts(figures: Figures, demo: Demo) -> None:
     """The same from the true first pose with parts that the film has to show; the scan is told apart by colour only."""
     case, start = "found_parts", time.perf_counter()
-    labels = pieces(demo.field)
     try:
         motion = track_parts(
-            *(demo.field, labels, [f"part {k + 1}" for k in range(labels.max() + 1)], demo.film.frames),
-            *(demo.film.times, demo.camera),
+            *(demo.field, None, None, demo.film.frames, demo.film.times, demo.camera),
             T_camera_object=demo.Ts_camera_part[0, 0],
-            merge=True,
         )
     except HonestNo:
         for metric in ("answered", "pcp05", "pcp03", "parts_right"):

@@ -17,7 +17,7 @@ from robodistill.progress import Progress, silent
 from robodistill.report.pictures import label_colors
 from robodistill.tracking.model import PartModel, Window
 from robodistill.tracking.motion import PartMotion
-from robodistill.tracking.segments import grouped, pieces
+from robodistill.tracking.segments import grouped
 from robodistill.tracking.track import Method, track_parts
 
 
@@ -26,7 +26,7 @@ class TrackOptions:
     """What `track` can be told beside its files."""
 
     scale: int | None = None
-    """Scale of the field's groups whose parts are followed as they are; None finds parts and lets motion merge them."""
+    """Scale of the field's groups whose parts are followed as they are; None finds parts by their motion."""
     every: int = 1
     """Take every n-th frame."""
     longest: int = 480
@@ -88,12 +88,10 @@ def track_film(
     if abs(width / height - camera.width / camera.height) > 0.02:
         raise BadInput(f"{film} is {width}x{height}, its camera {camera.width}x{camera.height}: other shapes")
     camera = camera.resized(width, height)
-    labels = pieces(field) if options.scale is None else grouped(field, options.scale)
-    names = [f"part {k + 1}" for k in range(labels.max() + 1)]
+    labels = None if options.scale is None else grouped(field, options.scale)
     motion = track_parts(
-        *(field, labels, names, video.frames, video.times, camera),
+        *(field, labels, None, video.frames, video.times, camera),
         config=config,
-        merge=options.scale is None,
         method=options.method,
         progress=progress,
     )
@@ -113,7 +111,7 @@ def overlay(model: PartModel, motion: PartMotion, frame: np.ndarray, k: int) -> 
 
     window = Window(motion.camera, 0, 0, motion.camera.width, motion.camera.height)
     layers = model.draw(motion.Ts_camera_part[k], window)
-    sight, colors = layers.in_sight() * layers.alpha, label_colors(np.arange(1, model.parts + 1))
+    sight, colors = layers.in_sight * layers.alpha, label_colors(np.arange(1, model.parts + 1))
     image = frame.copy()
     for p in range(model.parts):
         mask = (sight[p] > 0.5).astype(np.uint8)

@@ -58,28 +58,47 @@ class Layers:
     """(P, H, W, 3) towards the camera, in the field's coordinates at rest."""
 
     @cached_property
-    def _nearer(self) -> list[list[np.ndarray]]:
-        """[p][q]: (H, W) bool, q is before p. Off its own edge a part has no depth: there it is as far as can be."""
+    def _order(self) -> np.ndarray:
+        """(P, H, W) parts from near to far. Off its own edge a part has no depth: there it is as far as can be."""
         z = np.where(self.alpha > 0.02, self.depth / np.maximum(self.alpha, 1e-3), np.inf)
-        parts = range(len(z))
-        return [[z[q] < z[p] if q < p else ~(z[p] < z[q]) & np.isfinite(z[q]) for q in parts] for p in parts]
+        return np.argsort(z, axis=0, kind="stable")
 
-    def in_sight(self, without: int | None = None) -> np.ndarray:
-        """(P, H, W) share of each pixel of a part that no nearer part hides; one of them left out."""
-        share = np.ones_like(self.alpha)
-        for p in range(len(share)):
-            for q in range(len(share)):
-                if q not in (p, without):
-                    share[p] *= np.where(self._nearer[p][q], 1 - self.alpha[q], 1)
+    @cached_property
+    def _through(self) -> np.ndarray:
+        """(P + 1, H, W) share of each pixel that the nearest k parts leave free."""
+        through = np.ones((len(self.alpha) + 1, *self.alpha.shape[1:]), self.alpha.dtype)
+        np.cumprod(1 - self._sorted(self.alpha), axis=0, out=through[1:])
+        return through
+
+    @cached_property
+    def in_sight(self) -> np.ndarray:
+        """(P, H, W) share of each pixel of a part that no nearer part hides."""
+        share = np.empty_like(self.alpha)
+        np.put_along_axis(share, self._order, self._through[:-1], axis=0)
         return share
 
-    def over(self, colors: np.ndarray, behind: np.ndarray, without: int | None = None) -> np.ndarray:
-        """(H, W, 3) the parts over a background (H, W, 3), colours (P, H, W, 3) times alpha; one of them left out."""
-        kept = [p for p in range(len(colors)) if p != without]
-        sight, through = self.in_sight(without), np.ones_like(self.alpha[0])
-        for p in kept:
-            through = through * (1 - self.alpha[p])
-        return through[..., None] * behind + sum(sight[p][..., None] * colors[p] for p in kept)
+    def over(self, colors: np.ndarray, behind: np.ndarray) -> np.ndarray:
+        """(H, W, 3) the parts over a background (H, W, 3), colours (P, H, W, 3) times alpha."""
+        return self._through[-1][..., None] * behind + np.einsum("phw,phwc->hwc", self.in_sight, colors)
+
+    def without_each(self, colors: np.ndarray, behind: np.ndarray) -> np.ndarray:
+        """(P, H, W, 3) the same P times, each with one part left out: what is before it and what is behind it."""
+        alpha, colors = self._sorted(self.alpha), self._sorted(colors)
+        farther, found = behind, np.empty_like(colors)
+        for k in range(len(alpha) - 1, -1, -1):
+            found[k] = self._through[k][..., None] * farther
+            farther = colors[k] + (1 - alpha[k])[..., None] * farther
+        nearer = np.zeros_like(behind)
+        for k in range(len(alpha)):
+            found[k] += nearer
+            nearer = nearer + self._through[k][..., None] * colors[k]
+        rest = np.empty_like(found)
+        np.put_along_axis(rest, self._order[..., None], found, axis=0)
+        return rest
+
+    def _sorted(self, array: np.ndarray) -> np.ndarray:
+        order = self._order if array.ndim == 3 else self._order[..., None]
+        return np.take_along_axis(array, order, axis=0)
 
     def redrawn(self, model: "PartModel", Ts_camera_part: np.ndarray, part: int, window: Window) -> "Layers":
         """The same with one part where poses (P, 4, 4) now have it."""

@@ -95,20 +95,21 @@ def linearize(
     active = active & _some(active.shape, blur > 0)
     weight = (4 if blur > 0 else 2) * weight
     agreed = _agreement(error, spread)
-    sight = layers.in_sight()
+    sight = layers.in_sight
     own = layers.alpha * sight * (layers.alpha > 0.5)
     area = own.sum((1, 2))
     visible = (own * (agreed > 0.25)).sum((1, 2)) / np.maximum(area, 1)
     # where little of a part agrees, it does so by chance
     chance = (1 / (1 + np.exp((_BY_CHANCE - visible) / 0.04)) + 1e-3).astype(np.float32)
     share = layers.alpha * sight
+    around = layers.without_each(lit, behind)
     weight = weight * agreed * np.einsum("phw,p->hw", share, chance) / np.maximum(share.sum(0), 1e-3)
     J = np.zeros((np.count_nonzero(active), 3, 10 * parts), np.float32)
     for p in range(parts):
         if layers.alpha[p].max() < _LEAST_ALPHA:
             continue
         # its edges move over what is behind it; edges of what hides it stay
-        rest = layers.over(lit, behind, without=p)
+        rest = around[p]
         slopes = [
             _blurred(
                 (_slope(lit[p], axis) - rest * _slope(layers.alpha[p], axis)[..., None]) * sight[p][..., None], blur
@@ -133,7 +134,7 @@ def linearize(
         H=A[poses, poses] - A[poses, light] @ solved[:, :-1],
         g=b[poses] - A[poses, light] @ solved[:, -1],
         cost=drawn.cost(spread),
-        misfit=float(_robust(drawn.error, spread)[drawn.active].mean()),
+        misfit=float(robust(drawn.error, spread)[drawn.active].mean()),
         visible=visible,
         area=area,
         lights=np.clip(lights - solved[:, -1].reshape(parts, 4), [0.4, -0.6, -0.6, -0.6], [2.0, 0.6, 0.6, 0.6]),
@@ -170,8 +171,8 @@ class _Drawn:
 
     def cost(self, spread: float) -> float:
         """See `Quadratic.cost`."""
-        without = np.where(self.known[self.active] > 0.5, _robust(self.empty, spread)[self.active], _UNKNOWN)
-        return float((_robust(self.error, spread)[self.active] - without).sum()) / 1000
+        without = np.where(self.known[self.active] > 0.5, robust(self.empty, spread)[self.active], _UNKNOWN)
+        return float((robust(self.error, spread)[self.active] - without).sum()) / 1000
 
 
 def _some(shape: tuple[int, int], few: bool) -> np.ndarray:
@@ -200,10 +201,7 @@ def _draw(
     layers = model.draw(Ts, window) if made is None else made[0]
     seen, behind, known = (array[window.pixels] for array in (picture.rgb, picture.background, picture.known))
     through = np.prod(1 - layers.alpha, 0)
-    # the light on a matt surface that turns is, to first order, linear in its normal (Lambert)
-    normal = layers.normal / np.maximum(layers.alpha, 1e-3)[..., None]
-    brightness = lights[:, 0, None, None] + np.einsum("phwk,pk->phw", normal, lights[:, 1:])
-    lit = layers.color * brightness[..., None].astype(np.float32)
+    lit, normal = lit_by(layers, lights)
     error = _blurred(layers.over(lit, behind) - seen, blur)
     # an edge over an unknown background says nothing
     weight = np.clip(1 - through + known, 0, 1) ** 4 if known.min() < 1 else np.ones_like(known)
@@ -211,6 +209,14 @@ def _draw(
         weight = weight * picture.usable[window.pixels]
     empty = _blurred(behind - seen, blur)
     return _Drawn(layers, window, lit, normal, through < 1 - _LEAST_ALPHA, weight, error, empty, known)
+
+
+def lit_by(layers: Layers, lights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(P, H, W, 3) colours times alpha under lights (P, 4), and normals: the light on a matt surface that turns is, to
+    first order, linear in its normal (Lambert)."""
+    normal = layers.normal / np.maximum(layers.alpha, 1e-3)[..., None]
+    brightness = lights[:, 0, None, None] + np.einsum("phwk,pk->phw", normal, lights[:, 1:])
+    return layers.color * brightness[..., None].astype(np.float32), normal
 
 
 def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -228,8 +234,8 @@ def _agreement(error: np.ndarray, spread: float) -> np.ndarray:
     return 1 / (1 + (size / (2 * spread)) ** 2) ** 2 / (1 + (around / _HIDDEN) ** 4)
 
 
-def _robust(error: np.ndarray, spread: float) -> np.ndarray:
-    """(H, W) loss in [0, 1), Geman & McClure's."""
+def robust(error: np.ndarray, spread: float) -> np.ndarray:
+    """(H, W) loss of errors (H, W, 3) in [0, 1), Geman & McClure's."""
     square = _mean_square(error) / np.float32((3 * spread) ** 2)
     return square / (1 + square)
 

@@ -23,13 +23,16 @@ from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint, PartMotion
 from robodistill.tracking.photometric import Quadratic
 from robodistill.tracking.refine import Refined, refine
+from robodistill.tracking.regroup import merged, regrouped
 from robodistill.tracking.rsrd import follow_rsrd, judged
 from robodistill.tracking.rsrd_loss import load_features
-from robodistill.tracking.segments import merged
+from robodistill.tracking.segments import pieces
 from robodistill.tracking.tracker import Followed, follow
+from robodistill.tracking.unite import united
 
 Method = Literal["ours", "rsrd"]
 _ASKED = 10  # frames that the first pose is told the background by
+_FEW = 40  # frames, of which no second one is left out
 _SURE = 0.5  # share of a part in sight from which its joint's value counts for the range
 _BEYOND = 0.2  # of the object's size, that a part may go further than in the frames in which its joint was tried
 _LEAST_TRAVEL = 0.04  # of the object's size; what moves less against its parent is fixed to it
@@ -38,8 +41,8 @@ _LEAST_SEEN = 0.35  # of the object, in the median frame, for the film to show i
 
 def track_parts(
     field: GaussianField,
-    labels: np.ndarray,
-    names: Sequence[str],
+    labels: np.ndarray | None,
+    names: Sequence[str] | None,
     frames: Sequence[np.ndarray],
     times: np.ndarray,
     camera: Camera,
@@ -53,12 +56,13 @@ def track_parts(
 
     Args:
         field: The scan.
-        labels: (N,) part of each Gaussian, 0 to P - 1; -1 for what is not the object.
-        names: P names.
+        labels: (N,) part of each Gaussian, 0 to P - 1; -1 for what is not the object. None: the parts of what stands
+            alone in the field are found by their motion.
+        names: P names; None for numbers.
         frames: (H, W, 3) uint8 each.
         times: (T,) seconds.
         T_camera_object: (4, 4) the scan's coordinates in the first frame's camera; found without a guess where None.
-        merge: Make one of the parts that the film does not show to move against each other.
+        merge: Make one of the parts that the film does not show to move against each other, as with parts found.
         method: `rsrd` follows the parts as that paper does, see `rsrd`. It knows no joints: these are fitted to its
             poses and change none. Nor does it ever say no to a film.
 
@@ -69,6 +73,11 @@ def track_parts(
     if method not in get_args(Method):
         raise BadInput(f"method {method!r}: one of {', '.join(get_args(Method))} is needed")
     config = config or TrackingConfig()
+    if labels is None:
+        labels, T_camera_object = _by_motion(field, frames, camera, T_camera_object, config, progress)
+        merge, names = True, None
+    if names is None:
+        names = _numbers(labels)
     keep = labels >= 0
     model = PartModel(field.select(torch.from_numpy(keep)), labels[keep])
     if T_camera_object is None:
@@ -87,7 +96,7 @@ def track_parts(
         fewer = merged(labels, _as_one(model, followed, found), model.parts) if merge else None
         if fewer is not None:
             model, followed = _merge(field, labels, fewer, model, followed)
-            labels, names = fewer, [f"part {k + 1}" for k in range(fewer.max() + 1)]
+            labels, names = fewer, _numbers(fewer)
             found = _joints_of(model, followed) if model.parts > 1 else ()
         joints, Ts, quadratics = found, followed.Ts_camera_part, followed.quadratics
     if method == "ours" and model.parts > 1:
@@ -99,7 +108,7 @@ def track_parts(
         )
         Ts = np.stack([refined.articulation.poses(state) for state in refined.states])
         joints, quadratics = _with_values(model, refined), refined.quadratics
-    return PartMotion(
+    motion = PartMotion(
         parts=tuple(names),
         Ts_camera_part=Ts,
         confidence=np.array([_confidence(q) for q in quadratics]),
@@ -110,6 +119,36 @@ def track_parts(
         times=np.asarray(times, np.float64),
         camera=camera,
     )
+    if not merge:
+        return motion
+    fewer = united(motion, field.means.double().numpy(), _LEAST_TRAVEL * model.size, model.size)
+    return fewer if fewer is motion else replace(fewer, parts=tuple(_numbers(fewer.labels)))
+
+
+def _numbers(labels: np.ndarray) -> list[str]:
+    return [f"part {k + 1}" for k in range(labels.max() + 1)]
+
+
+def _by_motion(
+    field: GaussianField,
+    frames: Sequence[np.ndarray],
+    camera: Camera,
+    T_camera_object: np.ndarray | None,
+    config: TrackingConfig,
+    progress: Progress,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) parts that the film shows, and the object's first pose."""
+    large, small = pieces(field).T
+    keep = large >= 0
+    model = PartModel(field.select(torch.from_numpy(keep)), large[keep])
+    if T_camera_object is None:
+        T_camera_object = first_pose(model.field, frames, camera, progress)
+    some = frames[:: 2 if len(frames) > _FEW else 1]
+    followed = follow(model, some, camera, np.tile(T_camera_object, (model.parts, 1, 1)), config, progress=progress)
+    _check(followed.quadratics)
+    labels = np.full(len(field), -1)
+    labels[keep] = regrouped(model, small[keep], some, camera, followed)
+    return labels, T_camera_object
 
 
 def first_pose(

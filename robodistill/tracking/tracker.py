@@ -16,9 +16,10 @@ from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import Articulation, FreeParts, OnePiece
 from robodistill.tracking.background import Background
 from robodistill.tracking.model import PartModel, Window
-from robodistill.tracking.photometric import Picture, Quadratic, linearize, misfit
+from robodistill.tracking.photometric import Picture, Quadratic, linearize, misfit, window_of
 from robodistill.tracking.priors import contact_terms, find_contacts, pull, together
 
+_REJOINED = 0.02  # of the object's size from where a part would be if it went with its neighbour
 _SETTLED = 2e-4  # metres and rad of a step after which no more is taken
 
 
@@ -85,6 +86,33 @@ class Follower:
         ]
         return states[int(np.argmin(costs))]
 
+    def rejoined(self, picture: Picture, Ts: np.ndarray, q: Quadratic) -> tuple[np.ndarray, Quadratic]:
+        """Free parts (P, 4, 4) solved for, again from where one goes with a neighbour as at rest, if nearer.
+
+        What was lost, or slid along a plain surface, is found where the picture shows its neighbour to be.
+        """
+        if not np.isfinite(q.cost):
+            return Ts, q
+        window = window_of(self.model, Ts, picture.camera)
+        layers = self.model.draw(Ts, window)
+        best, start = q.cost, None
+        for contact in self.contacts:
+            for part, other in ((contact.a, contact.b), (contact.b, contact.a)):
+                points = self.model.points[self.model.labels == part]
+                apart = (Ts[part] - Ts[other])[:3]
+                if np.linalg.norm(points @ apart[:, :3].T + apart[:, 3], axis=1).mean() < _REJOINED * self.model.size:
+                    continue
+                moved = Ts.copy()
+                moved[part] = Ts[other]
+                drawn = layers.redrawn(self.model, moved, part, window), window
+                cost = misfit(self.model, moved, picture, self.config.spread, q.lights, 0.0, drawn)
+                if cost < best:
+                    best, start = cost, moved
+        if start is None:
+            return Ts, q
+        again = self.solve(picture, start, start, q.lights, wide=False)
+        return again if again[1].cost < q.cost else (Ts, q)
+
     def _step(self, along: Any, state: Any, Ts: np.ndarray, q: Quadratic, wanted: np.ndarray) -> np.ndarray:
         config = self.config
         terms = [
@@ -125,7 +153,7 @@ def follow(
         rgb = image.astype(np.float32) / 255
         picture = Picture(rgb, background.under(rgb), background.known, camera, None if usable is None else usable[k])
         start = follower.best_start(picture, _predictions(poses) if poses else [Ts_first], lights)
-        Ts, q = follower.solve(picture, start, start, lights)
+        Ts, q = follower.rejoined(picture, *follower.solve(picture, start, start, lights))
         lights = q.lights
         poses.append(Ts)
         quadratics.append(q)

@@ -22,7 +22,6 @@ from robodistill.ros.nodes.convert import as_pose, as_rgbd, as_vector, header, s
 from robodistill.ros.nodes.rgbd import watch_rgbd
 from robodistill.ros.settings import TrackingNodeSettings
 from robodistill.tracking.motion import PartMotion
-from robodistill.tracking.segments import pieces
 from robodistill.tracking.track import track_parts
 
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -100,11 +99,8 @@ class TrackingNode(BaseNode):
         if out.exists() and not overwrite:
             raise BadInput(f"{out} exists; give another name")
         scan = GaussianField.load(Path(field).expanduser())
-        labels, times = pieces(scan), np.array(self._times) - self._times[0]
-        names = [f"part {k + 1}" for k in range(labels.max() + 1)]
-        motion = track_parts(
-            *(scan, labels, names, list(self._frames), times, self._camera), merge=True, progress=progress
-        )
+        times = np.array(self._times) - self._times[0]
+        motion = track_parts(scan, None, None, list(self._frames), times, self._camera, progress=progress)
         motion.save(out, overwrite)
         return out, motion
 

@@ -36,12 +36,13 @@ def test_demo_builds_a_sharp_field(tmp_path):
     motion = PartMotion.load(replayed / "motion.json")
     moved = max(motion.joints, key=lambda joint: np.count_nonzero(motion.labels == joint.child))
     assert moved.kind == "prismatic" and np.ptp(moved.range) > 0.015 and motion.held.any()
+    assert "lifted and held" in page and (tmp_path / "demo" / "grasp" / "lift.mp4").stat().st_size > 10_000
     rows = dict(re.findall(r"<tr><td>([\w ]+)</td><td>([^<]*)</td>", page))
     assert all("Gaussians" in rows[phrase] for phrase in PHRASES[:3])
     assert all(rows[phrase].startswith("not found") for phrase in PHRASES[3:])
-    assert not re.search(r'(src|href)="(?!data:|replay/)', page)  # nothing is loaded from elsewhere
+    assert not re.search(r'(src|href)="(?!data:|replay/|grasp/)', page)  # nothing is loaded from elsewhere
     assert sorted(p.name for p in made.report.parent.iterdir()) == [
-        *("replay", "report.html", "scene.field"),
+        *("grasp", "replay", "report.html", "scene.field"),
     ]
 
 

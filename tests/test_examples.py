@@ -64,6 +64,26 @@ def test_fourth_example_tells_where_and_whether(tmp_path):
     assert told.startswith("not a picture of this field: ")
 
 
+@pytest.mark.sim
+def test_fifth_example_takes_hold(tmp_path):
+    """It ranks grasps of what is there and writes the motion of the best; what is not there is an honest no."""
+    for name, extra in (("mujoco", "sim"), ("roboticstoolbox", "robot"), ("coal", "robot")):
+        pytest.importorskip(name, reason=f"{name} is needed: pip install robodistill[{extra}]")
+    from scene_grasped import table_to_grasp
+
+    from robodistill.robots.trajectory import RobotTrajectory
+
+    _, path = table_to_grasp(tmp_path)
+    told = run("05_grasp_by_words.py", path, "carrot", tmp_path / "lift.json").splitlines()
+    scores = [float(re.fullmatch(r"\w+ arm at \(.*\) m, closes on \d+ mm, score (.*)", line).group(1)) for line in told]
+    assert 1 <= len(scores) <= 3 and scores == sorted(scores, reverse=True)
+    assert RobotTrajectory.load(tmp_path / "lift.json").task["phrase"] == "carrot"
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run("05_grasp_by_words.py", path, "hammer", tmp_path / "none.json")
+    assert caught.value.returncode == 3 and caught.value.stdout.startswith("no: 'hammer' was not found")
+    assert not (tmp_path / "none.json").exists()
+
+
 def test_every_example_is_tested():
     """A new example needs a test here."""
     names = {p.name for p in (ROOT / "examples").glob("*.py")}

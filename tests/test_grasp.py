@@ -16,6 +16,9 @@ from robodistill.grasp.phrase import object_and_part
 from robodistill.grasp.planner import GraspPlanner
 from robodistill.grasp.surface import Surface, field_surface
 from robodistill.grasp.whole import completed, standing_pieces
+from robodistill.robots.collision import Collision
+from robodistill.robots.obstacles import points_obstacle
+from robodistill.robots.pairs import with_ignored
 from robodistill.robots.robot import load_robot
 from robodistill.robots.urdf import Shape
 
@@ -131,6 +134,42 @@ def test_neighbours_and_distance_are_reasons():
     with pytest.raises(HonestNo) as caught:
         GraspPlanner(robot.placed(far), place)("box", ids)
     assert caught.value.answer["rejected"]["out of reach"] > 0
+
+
+def sheet_points(thickness: float, seen: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """A sheet or block, 50 mm high and 80 mm wide, by its `seen` faces only, with depth noise of 1 mm."""
+    points, normals = box_points((thickness, 0.08, 0.05), (0.05, 0.0, 0.025), 0.003)
+    faces = {"front": normals[:, 0] < -0.5, "rest": normals[:, 0] > -0.5}
+    keep = np.any([faces[name] for name in seen], axis=0)
+    noise = np.random.default_rng(0).normal(0, 0.001, (int(keep.sum()), 1))
+    return points[keep] + noise * normals[keep], normals[keep]
+
+
+def test_a_wall_seen_from_one_side_is_held_and_a_block_is_not():
+    """A far side that nobody saw is taken for near and parallel; a block is no wall, its top is in the way."""
+    place, (ids,) = table_with(sheet_points(0.003, ("front",)))
+    found = GraspPlanner(ROBOTS["yumi"], place)("sheet", ids)
+    best = found.grasps[0]
+    assert abs(best.T_world_grasp[0, 0]) > 0.95 and best.width < 0.01
+    np.testing.assert_allclose(best.T_world_grasp[0, 3], 0.05, atol=0.004)
+    place, (ids,) = table_with(sheet_points(0.06, ("front", "rest")))
+    with pytest.raises(HonestNo) as caught:
+        GraspPlanner(ROBOTS["yumi"], place)("block", ids)
+    assert caught.value.answer["rejected"]["the gripper would touch something"] > 0
+
+
+def test_the_way_in_touches_nothing():
+    """Between thin posts, every configuration of the way from home is free, also of the thing, looked at closely."""
+    posts = [box_points((0.006, 0.006, 0.25), (x, y, 0.125)) for x in (-0.06, 0.0, 0.11, 0.16) for y in (-0.09, 0.09)]
+    place, (ids, *_) = table_with(BOX, *posts)
+    robot = with_ignored(ROBOTS["yumi"])
+    above = place.points[place.points[:, 2] > 0.001]
+    collision = Collision(robot, [points_obstacle("all", above, 0.002)])
+    for grasp in GraspPlanner(ROBOTS["yumi"], place)("box", ids).grasps:
+        way = np.concatenate([np.linspace(a, b, 8) for a, b in zip(grasp.approach, grasp.approach[1:], strict=False)])
+        q = np.tile(robot.home, (len(way), 1))
+        q[:, robot.arms[grasp.arm].columns] = way
+        assert not any(collision.collides(one, {grasp.arm: grasp.opening}) for one in q)
 
 
 def test_a_part_is_where_the_pads_go():

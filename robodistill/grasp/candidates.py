@@ -19,7 +19,8 @@ _LOOSE = 0.25  # rad by which normals of single points may leave the friction co
 _LEAST = 6  # points between the pads
 _PATCH = 3  # points that a pad presses
 _FACING = 0.4  # cosine between a pad's normal and that of a point that it presses
-_FULL = 20  # points under a pad that support it fully
+FULL = 20
+"""Points under a pad that support it fully."""
 _CHUNK = 256  # poses looked at together
 _TIGHT = 0.0025  # metres from an outermost point that belong to the patch a pad presses
 
@@ -93,7 +94,7 @@ def antipodal(thing: Surface, place: Surface, opening: float, config: GraspConfi
     middle = (thing.points[i] + thing.points[j]) / 2
     line = thing.points[j] - thing.points[i]
     line /= np.linalg.norm(line, axis=1, keepdims=True)
-    Ts = _swept(middle, line, thing.up, config)
+    Ts = swept(middle, line, thing.up, config)
     tips = thing.heights(Ts[:, :3, 3] + pads.beyond * Ts[:, :3, 2])
     return pressed(Ts[tips > 0], thing, opening - config.spare, pads)
 
@@ -116,7 +117,7 @@ def _pairs(
     return first[rows], chosen[rows, columns]
 
 
-def _swept(middle: np.ndarray, line: np.ndarray, up: np.ndarray, config: GraspConfig) -> np.ndarray:
+def swept(middle: np.ndarray, line: np.ndarray, up: np.ndarray, config: GraspConfig) -> np.ndarray:
     """(m, 4, 4) hand poses that close along each line (k, 3), for all approaches that come enough from above."""
     side = np.cross(line, up)
     flat = np.linalg.norm(side, axis=1) < 1e-3
@@ -139,8 +140,19 @@ def _swept(middle: np.ndarray, line: np.ndarray, up: np.ndarray, config: GraspCo
 
 def pressed(Ts: np.ndarray, thing: Surface, widest: float, pads: Pads) -> Candidates:
     """What lies between the pads: the hand is centred on it, and told its width, contact angles and support."""
+    centred, widths, angles, counts = pressed_sides(Ts, thing, widest, pads)
+    return Candidates(centred, widths, angles, np.minimum(1.0, counts.min(1) / FULL))
+
+
+def pressed_sides(Ts: np.ndarray, thing: Surface, widest: float, pads: Pads) -> tuple[np.ndarray, ...]:
+    """The same for each pad apart.
+
+    Returns:
+        (m, 4, 4) centred poses; (m,) widths; (m, 2) angles, a right one where too little faces that pad;
+        (m, 2) how many points each pad presses.
+    """
     found = [_pressed_chunk(Ts[k : k + _CHUNK], thing, widest, pads) for k in range(0, max(len(Ts), 1), _CHUNK)]
-    return Candidates(*(np.concatenate([part[k] for part in found]) for k in range(4)))
+    return tuple(np.concatenate([part[k] for part in found]) for k in range(4))
 
 
 def _pressed_chunk(Ts: np.ndarray, thing: Surface, widest: float, pads: Pads) -> tuple[np.ndarray, ...]:
@@ -164,8 +176,7 @@ def _pressed_chunk(Ts: np.ndarray, thing: Surface, widest: float, pads: Pads) ->
     fits = (between.sum(1) >= _LEAST) & (high - low < widest) & (high - low > _THINNEST)
     centred = Ts.copy()
     centred[fits, :3, 3] += ((low[fits] + high[fits]) / 2)[:, None] * Ts[fits, :3, 0]
-    scores = np.minimum(1.0, counts.min(1) / _FULL)
-    return centred[fits], (high - low)[fits], angles[fits], scores[fits]
+    return centred[fits], (high - low)[fits], angles[fits], counts[fits]
 
 
 def filter_normals(candidates: Candidates, config: GraspConfig, lean: float = 0.0) -> np.ndarray:

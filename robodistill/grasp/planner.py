@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from robodistill.errors import HonestNo
 from robodistill.grasp.candidates import Candidates, Sampler, Scorer, antipodal, filter_normals, rescored
 from robodistill.grasp.clearance import Hand, clearances, heights_above
 from robodistill.grasp.grasp import Grasp, GraspList
-from robodistill.grasp.reach import REASONS, NotReached, Reach
+from robodistill.grasp.reach import NotReached, Reach
 from robodistill.grasp.surface import Surface
+from robodistill.grasp.walls import walls
 from robodistill.robots.robot import Robot
 
 _AROUND = 0.30  # metres around a thing that its gripper can meet
@@ -22,6 +24,7 @@ _TIPS = 0.003  # metres that the tips stay above the support: fields know it no 
 _APART, _TURNED = 0.015, 0.5  # metres, rad: grasps nearer to each other than both are one
 _SURE, _LEANS, _SUPPORTED, _OFF = 4.1, -3.1, 8.6, -2.7  # logistic of success: constant, angles, support, distance
 _UNKNOWN = 0.5  # rad, both angles of which a sampler knows none
+_ROOM = 0.002  # metres from a wall to the open gripper: on the side that was not seen it may be thicker
 _POINTS = 700  # of a thing at most, for finding contacts
 
 
@@ -39,12 +42,15 @@ class GraspPlanner:
         """Prepare. All arms have grippers like the first one's.
 
         Args:
-            sampler: Proposes candidates instead of the antipodal one.
+            sampler: Proposes candidates instead of ours: antipodal ones, and where none of them is left, walls.
             scorer: Scores candidates instead of our terms.
         """
         self.robot, self.place, self.config = robot, place, config or GraspConfig()
         self._hand = Hand(robot, next(iter(robot.arms)))
-        self._sampler, self._scorer = sampler, scorer
+        self._scorer = scorer
+        ours = [(antipodal, 0.0), (walls, _ROOM)] if self.config.normal_filter else [(antipodal, 0.0)]
+        ours = [(partial(it, pads=self._hand.pads), room) for it, room in ours]
+        self._samplers = ours if sampler is None else [(sampler, 0.0)]
 
     def __call__(self, phrase: str, thing: np.ndarray, part: np.ndarray | None = None) -> GraspList:
         """Ranked grasps.
@@ -67,10 +73,13 @@ class GraspPlanner:
         center = np.median(self.place.points[touchable], axis=0)
         rejected: Counter[str] = Counter()
         size = max(float(np.linalg.norm(np.ptp(self.place.points[of_thing], axis=0))) / 2, 0.01)
-        candidates = self._scored(self._proposed(touchable, rejected), center, size)
-        candidates, openings, free = self._cleared(candidates, of_thing, rejected)
-        ranked = _ranked(candidates, openings, free)
-        grasps = self._reached(ranked, of_thing, rejected)
+        for sampler, room in self._samplers:
+            candidates = self._scored(self._proposed(sampler, touchable, rejected), center, size)
+            candidates, openings, free = self._cleared(candidates, of_thing, room, rejected)
+            ranked = _ranked(candidates, openings, free)
+            grasps = self._reached(ranked, of_thing, rejected)
+            if grasps:
+                break
         rejected = Counter({reason: count for reason, count in rejected.items() if count})
         found = GraspList(phrase, self.robot.name, tuple(grasps), dict(rejected), tuple(center.tolist()))
         found = replace(found, seconds=time.perf_counter() - start)
@@ -81,16 +90,13 @@ class GraspPlanner:
             )
         return found
 
-    def _proposed(self, touchable: np.ndarray, rejected: Counter) -> Candidates:
+    def _proposed(self, sampler: Sampler, touchable: np.ndarray, rejected: Counter) -> Candidates:
         """Candidates on what may be touched, after the angles of their contacts."""
         ids = np.flatnonzero(touchable)
         if len(ids) > _POINTS:
             ids = np.sort(np.random.default_rng(self.config.seed).permutation(ids)[:_POINTS])
         thing = self.place.select(ids)
-        if self._sampler is not None:
-            made = self._sampler(thing, self.place, self._hand.opening, self.config)
-        else:
-            made = antipodal(thing, self.place, self._hand.opening, self.config, self._hand.pads)
+        made = sampler(thing, self.place, self._hand.opening, self.config)
         if not len(made):
             rejected["points without an opposite that the pads can take"] += len(ids)
         if self.config.normal_filter:
@@ -100,9 +106,12 @@ class GraspPlanner:
         return made
 
     def _cleared(
-        self, candidates: Candidates, of_thing: np.ndarray, rejected: Counter
+        self, candidates: Candidates, of_thing: np.ndarray, room: float, rejected: Counter
     ) -> tuple[Candidates, np.ndarray, np.ndarray]:
-        """Candidates whose gripper touches neither the support nor anything else, their openings and clearances."""
+        """Candidates whose gripper touches neither the support nor anything else, their openings and clearances.
+
+        The open gripper keeps `room` metres from the thing itself.
+        """
         config, place = self.config, self.place
         openings = np.minimum(candidates.widths + config.extra, self._hand.opening)
         above = heights_above(self._hand, candidates.Ts_world_grasp, openings, place.plane) > _TIPS
@@ -118,7 +127,7 @@ class GraspPlanner:
         others, own = (_thinned(place.points[near & side]) for side in (~of_thing, of_thing))
         free = clearances(self._hand, candidates.Ts_world_grasp, openings, others, config.clearance)
         good = free >= config.clearance
-        good[good] = clearances(self._hand, candidates.Ts_world_grasp[good], openings[good], own, 0.0) >= 0
+        good[good] = clearances(self._hand, candidates.Ts_world_grasp[good], openings[good], own, room) >= room
         rejected["the gripper would touch something"] += int((~good).sum())
         return candidates.select(good), openings[good], free[good]
 
@@ -141,15 +150,15 @@ class GraspPlanner:
         """Those that an arm can do, at most as many as wanted, none like a better one."""
         reach = Reach(self.robot, self.place, of_thing, self.config)
         found: list[Grasp] = []
-        for grasp in ranked[: self.config.reached]:
-            if len(found) == self.config.wanted:
+        for k, grasp in enumerate(ranked):
+            if k == self.config.reached or len(found) == self.config.wanted:
+                rejected["not looked at"] += len(ranked) - k
                 break
             answer = reach(grasp)
             if isinstance(answer, NotReached):
                 rejected[answer.reason] += 1
             else:
                 found.append(answer)
-        rejected["not looked at"] += len(ranked) - len(found) - sum(rejected[reason] for reason in REASONS)
         return found
 
 

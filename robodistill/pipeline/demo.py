@@ -13,6 +13,8 @@ from robodistill.field.gaussians import GaussianField
 from robodistill.field.losses import psnr
 from robodistill.field.render import render
 from robodistill.pipeline.build import BuildResult, build_field, is_held_out, read_frames
+from robodistill.pipeline.demo_grasp import FOLDER as GRASP
+from robodistill.pipeline.demo_grasp import grasp_sections
 from robodistill.pipeline.demo_language import TEACHER, edit_section, query_section, segment_section
 from robodistill.pipeline.demo_replay import FOLDER, replay_sections
 from robodistill.pipeline.locate import locate_section
@@ -47,7 +49,7 @@ def run_demo(out: Path, *, overwrite: bool = False, progress: Progress = silent)
     """
     out = Path(out)
     found = sorted(p.name for p in out.iterdir()) if out.is_dir() else []
-    others = [name for name in found if name not in (FIELD, REPORT, f".{FIELD}.building", FOLDER)]
+    others = [name for name in found if name not in (FIELD, REPORT, f".{FIELD}.building", FOLDER, GRASP)]
     if others or (out.exists() and not out.is_dir()):
         raise BadInput(
             f"{out} holds {', '.join(others[:3]) or 'a file'}, which is no demo's; give another folder with --out"
@@ -63,6 +65,7 @@ def run_demo(out: Path, *, overwrite: bool = False, progress: Progress = silent)
     field = GaussianField.load(built.path)
     sections = [_summary(built, len(frames)), _views(field, held_out), *_words(field, held_out, progress)]
     sections.append(locate_section(field, held_out[:3], progress))
+    sections += grasp_sections(out, built.path, sample, overwrite, progress)
     sections += replay_sections(out, overwrite, progress)
     report = write_page(out / REPORT, "robodistill demo", sections)
     return DemoResult(report, built.path, built)

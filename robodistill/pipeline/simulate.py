@@ -85,6 +85,8 @@ def simulate(
     *,
     target: str | None = None,
     film: Path | None = None,
+    film_size: tuple[int, int] = _FILM,
+    film_rate: int = _FRAMES,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Simulated:
@@ -93,6 +95,8 @@ def simulate(
     Args:
         target: Phrase of what shall be lifted, instead of the trajectory's own.
         film: MP4 to write.
+        film_size: Width and height of its pictures, pixels.
+        film_rate: Pictures a second.
 
     Raises:
         BadInput: An argument is not valid.
@@ -108,7 +112,7 @@ def simulate(
     wanted = target_of(task, truth)
     robot = load_robot(motion.robot)
     arena = Arena.of_scene(made, robot)
-    recording = run_filmed(arena, motion, film, progress)
+    recording = run_filmed(arena, motion, film, progress, size=film_size, rate=film_rate)
     words = str(task.get("phrase", wanted))
     return Simulated(words, judge_lift(recording, str(wanted), robot, motion.task["arm"]), recording)
 
@@ -119,20 +123,22 @@ def run_filmed(
     film: Path | None,
     progress: Progress = silent,
     viewpoint: np.ndarray = _VIEWPOINT,
+    size: tuple[int, int] = _FILM,
+    rate: int = _FRAMES,
 ) -> Recording:
-    """Run a trajectory, and film it from T_world_camera (4, 4) if a file is given."""
+    """Run a trajectory; if a file is given, film it from T_world_camera (4, 4), `rate` pictures of `size` a second."""
     length = motion.duration
     if film is None:
         return arena.run(motion, watch=lambda now, _: progress("simulate", int(10 * now), int(10 * length)))
-    camera, pictures = Camera.from_fov(np.radians(50), *_FILM), []
+    camera, pictures = Camera.from_fov(np.radians(50), *size), []
     with Painter(arena.model, camera) as painter:
 
         def watch(now: float, data: object) -> None:
             progress("simulate", int(10 * now), int(10 * length))
-            if now * _FRAMES >= len(pictures):
+            if now * rate >= len(pictures):
                 painter.look(data, viewpoint)
                 pictures.append(painter.color())
 
         recording = arena.run(motion, watch=watch)
-    write_video(film, pictures, _FRAMES)
+    write_video(film, pictures, rate)
     return recording

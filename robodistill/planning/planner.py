@@ -54,6 +54,13 @@ class Miss:
         return STAGES.index(self.stage), self.share
 
 
+@dataclass
+class Tries:
+    """How many sets of branches may still be worked out: what has not become a plan by then takes too long."""
+
+    left: int = 12
+
+
 class Planner:
     """A robot before a task."""
 
@@ -68,6 +75,7 @@ class Planner:
         config: GraspConfig | None = None,
         grasps: dict[int, PartGrasps] | None = None,
         steadied: bool = False,
+        tries: Tries | None = None,
     ) -> None:
         """Prepare.
 
@@ -77,6 +85,7 @@ class Planner:
             table: Height of the table's top, metres.
             grasps: By part, known from the same task elsewhere on the table; new ones are added.
             steadied: Hold the base, too, if there is any grasp of it.
+            tries: Shared with other planners; none is left when they are used up.
 
         Raises:
             MissingPart: roboticstoolbox or coal is not installed.
@@ -88,7 +97,7 @@ class Planner:
         self.keys = task.key_times()
         self.Ts_key = task.at(self.keys)
         self._grasps = {} if grasps is None else grasps
-        self.steadied = steadied
+        self.steadied, self.tries = steadied, tries or Tries()
         self._found: dict[tuple[str, int], list[Branch]] = {}
         self._misses: list[Miss] = []
 
@@ -103,6 +112,8 @@ class Planner:
             if self.steadied and len(option) < len(self.task.options[0]) and len(self._grasps_of(arm, self.task.root)):
                 break
             for arms in itertools.permutations(self.robot.arms, len(option)):
+                if self.tries.left <= 0:
+                    break
                 told = ", ".join(f"{arm} holds {self.task.parts[p]}" for arm, p in zip(arms, option, strict=True))
                 progress(f"plan: {told}", len(self._misses), 0)
                 found = self._assigned(arms, option)
@@ -110,7 +121,8 @@ class Planner:
                     found.checks["seconds"] = round(time.perf_counter() - start, 2)
                     return found
         if not self._misses:
-            self._misses.append(Miss("task", f"{len(self.task.options[0])} arms are needed"))
+            reason = f"{len(self.task.options[0])} arms are needed" if self.tries.left > 0 else "no tries are left"
+            self._misses.append(Miss("task", reason))
         best = max(self._misses, key=lambda it: it.rank)
         counts = {stage: sum(it.stage == stage for it in self._misses) for stage in STAGES}
         answer = {"stage": best.stage, "reason": best.reason, "came": round(best.share, 3)}
@@ -159,8 +171,9 @@ class Planner:
                 if isinstance(found, BimanualTrajectory):
                     return found
                 miss, worked = found, worked + 1
+                self.tries.left -= 1
             self._misses.append(miss)
-            if worked == _PAIRS:
+            if worked == _PAIRS or self.tries.left <= 0:
                 break
         return None
 

@@ -13,7 +13,7 @@ from robodistill.config import GraspConfig
 from robodistill.errors import HonestNo
 from robodistill.planning.grasps import PartGrasps
 from robodistill.planning.phases import joined, phases
-from robodistill.planning.planner import Planner
+from robodistill.planning.planner import Planner, Tries
 from robodistill.planning.task import is_carried, make_task
 from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.planning.workpiece import Workpiece
@@ -65,6 +65,7 @@ def plan_demonstration(
         MissingPart: roboticstoolbox or coal is not installed.
     """
     why: HonestNo | None = None
+    tries = Tries()
     known: dict[tuple[bool, int, int], dict[int, PartGrasps]] = {}
     for way in ways_of(motion):
         try:
@@ -72,7 +73,9 @@ def plan_demonstration(
             plans = []
             for k, task in enumerate(tasks):
                 grasps = known.setdefault((way.carry, len(tasks), k), {})
-                planner = Planner(robot, robot_name, task, workpiece, others, table, config, grasps, way.steadied)
+                planner = Planner(
+                    robot, robot_name, task, workpiece, others, table, config, grasps, way.steadied, tries
+                )
                 plans.append(planner(progress))
         except HonestNo as no:
             why = why or no

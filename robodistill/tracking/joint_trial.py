@@ -27,7 +27,8 @@ _FRAMES = 12  # that are asked
 _AROUND = 0.25  # of the object's size, drawn around it: where its part may go
 _SEEN = 0.4  # of the parent, in them
 _TURNS = np.arange(-1.75, 1.76, 0.25)  # rad
-_FURTHER = np.array([*np.arange(-3.0, -1.9, 0.25), *np.arange(2.0, 3.1, 0.25)])  # where one of these ends is the best
+_FURTHER = np.array([*np.arange(-3.0, -1.9, 0.25), *np.arange(2.0, 3.1, 0.25)])  # of what turns in place, as lids do
+_IN_PLACE = 0.4  # of the radius of a part, from its middle to the axis
 _SLIDES = np.arange(-0.42, 0.43, 0.06)  # of the object's size
 _BEST = 3  # that are solved for
 _HINGE, _SCREW = 0.03, 0.01  # of the cost that a hinge must gain over a slide, and a screw over a hinge
@@ -61,7 +62,7 @@ def try_joints(
     for joint in [found] + _likely(model, found):
         grid = _SLIDES * model.size if joint.kind == "prismatic" else _TURNS
         costs = np.array([[look.cost(joint, value) for value in grid] for look in looks])
-        if joint.kind != "prismatic" and np.isin(costs.argmin(1), [0, len(grid) - 1]).any():  # lids are turned off
+        if joint.kind != "prismatic" and _distance(model, joint) < _IN_PLACE * model.radii[joint.child]:
             costs = np.hstack([costs, [[look.cost(joint, value) for value in _FURTHER] for look in looks]])
             grid = np.concatenate([grid, _FURTHER])
         tried.append((float(costs.min(1).mean()), replace(joint, values=grid[costs.argmin(1)])))

@@ -6,7 +6,7 @@ RSRD's joint pass smooths the poses of free parts instead and knows no joints.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ _ALIKE = 30.0  # frames that err together
 _BOX_REACH, _BOX_STD = np.radians(15), np.radians(1)  # from a box's edge, within which and to which axes lie along it
 _ELSEWHERE = 0.04  # of the object's size between two answers
 _SEEN = 0.5  # share of a part that the frame must agree with
+_HIDDEN = 0.1  # share of a part, below which the frame says nothing of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,8 @@ def refine(
         search: Where a part is not seen, look for it at other values of its joint and where it is in other frames.
     """
     states = [articulation.nearest(Ts) for Ts in Ts_camera_part]
+    if search:  # a free part that was lost may be turned all around
+        states = [_in_range(articulation, state) for state in states]
     quadratics: list[Quadratic | None] = [None] * len(frames)
     for k in range(config.joint_rounds):
         follower = Follower(model, config, articulation)
@@ -95,6 +98,23 @@ def refine(
         covariance = np.linalg.inv(total[0] / _ALIKE + prior[0])
         articulation = articulation.reshaped(-covariance @ (total[1] / _ALIKE + prior[1]))
     return Refined(articulation, states, quadratics, covariance)
+
+
+def bridged(refined: Refined) -> Refined:
+    """With the values of joints whose part is out of sight between those of the frames before and after."""
+    values = np.array([state.values for state in refined.states])
+    for k, joint in enumerate(refined.articulation.joints):
+        seen = np.array([np.isfinite(q.cost) and q.visible[joint.child] > _HIDDEN for q in refined.quadratics])
+        if seen.any():
+            values[:, k] = np.interp(np.arange(len(seen)), np.flatnonzero(seen), values[seen, k])
+    states = [State(state.T_camera_root, row, state.loose) for state, row in zip(refined.states, values, strict=True)]
+    return replace(refined, states=states)
+
+
+def _in_range(articulation: Articulation, state: State) -> State:
+    """With the values of moving joints no further out than their ranges."""
+    low, high = np.array([joint.range for joint in articulation.joints]).reshape(-1, 2).T
+    return State(state.T_camera_root, np.clip(state.values, low, high), state.loose)
 
 
 def _lost(q: Quadratic) -> bool:

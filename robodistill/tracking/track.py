@@ -22,7 +22,7 @@ from robodistill.tracking.joints import fit_joints
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint, PartMotion
 from robodistill.tracking.photometric import Quadratic
-from robodistill.tracking.refine import Refined, refine
+from robodistill.tracking.refine import Refined, bridged, refine
 from robodistill.tracking.regroup import merged, regrouped
 from robodistill.tracking.rsrd import follow_rsrd, judged
 from robodistill.tracking.rsrd_loss import load_features
@@ -33,7 +33,7 @@ from robodistill.tracking.unite import united
 Method = Literal["ours", "rsrd"]
 _ASKED = 10  # frames that the first pose is told the background by
 _FEW = 40  # frames, of which no second one is left out
-_SURE = 0.5  # share of a part in sight from which its joint's value counts for the range
+_SURE, _LEAST_SURE = 0.5, 0.2  # share of a part in sight from which its joint's value counts for the range
 _BEYOND = 0.2  # of the object's size, that a part may go further than in the frames in which its joint was tried
 _LEAST_TRAVEL = 0.04  # of the object's size; what moves less against its parent is fixed to it
 _LEAST_SEEN = 0.35  # of the object, in the median frame, for the film to show it at all
@@ -106,6 +106,7 @@ def track_parts(
             *(model, frames, camera, followed.background, followed.Ts_camera_part, articulation, config),
             progress=progress,
         )
+        refined = bridged(refined)
         Ts = np.stack([refined.articulation.poses(state) for state in refined.states])
         joints, quadratics = _with_values(model, refined), refined.quadratics
     motion = PartMotion(
@@ -233,7 +234,8 @@ def _with_values(model: PartModel, refined: Refined) -> tuple[Joint, ...]:
         count = {"revolute": 4, "prismatic": 2, "screw": 5}.get(joint.kind, 0)
         if count:
             own = std[at : at + count]
-            sure = seen[:, joint.child] >= min(_SURE, np.median(seen[:, joint.child]))
+            sure = seen[:, joint.child] >= min(_SURE, max(_LEAST_SURE, np.median(seen[:, joint.child])))
+            sure |= ~sure.any()
             low, high = np.quantile(medfilt(values[sure, k], 5), [0.01, 0.99])
             reach = _reach(model, joint)
             joint = replace(

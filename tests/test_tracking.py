@@ -350,3 +350,16 @@ def test_pieces_of_what_stands():
     assert all(len(np.unique(large[small == k])) == 1 for k in range(64))
     counts = [np.bincount(scan.labels[inside & (small == k)], minlength=2) for k in range(64)]
     assert sum(c.max() for c in counts) > 0.85 * inside.sum()
+
+
+def test_another_root(motion: PartMotion):
+    """Told from the lid, the same joint moves the base, and its values take it to the same places."""
+    turned = motion.rooted(1)
+    assert turned.root == 1 and motion.rooted(motion.root).joints == motion.joints
+    joint = turned.joints[0]
+    assert (joint.parent, joint.child) == (1, 0)
+    for k in (3, FRAMES - 1):
+        found = Articulation(turned.joints, np.zeros((2, 3))).poses(
+            State(motion.Ts_camera_part[k, 1], np.array([joint.values[k]]), np.eye(4)[None])
+        )
+        np.testing.assert_allclose(found, motion.Ts_camera_part[k], atol=1e-6)

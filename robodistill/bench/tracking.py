@@ -184,13 +184,10 @@ def _first_pose(figures: Figures, demo: Demo) -> None:
 
 
 def _found_parts(figures: Figures, demo: Demo) -> None:
-    """The same from the true first pose with parts that the film has to show; the scan is told apart by colour only."""
+    """The same with parts and a first pose that the film has to show."""
     case, start = "found_parts", time.perf_counter()
     try:
-        motion = track_parts(
-            *(demo.field, None, None, demo.film.frames, demo.film.times, demo.camera),
-            T_camera_object=demo.Ts_camera_part[0, 0],
-        )
+        motion = track_parts(demo.field, None, None, demo.film.frames, demo.film.times, demo.camera)
     except HonestNo:
         for metric in ("answered", "pcp05", "pcp03", "parts_right"):
             figures.add(case, "ours", metric, [0.0])

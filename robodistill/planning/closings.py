@@ -12,19 +12,20 @@ from robodistill.grasp.surface import Surface
 _THINNEST = 0.0015  # metres between two contacts
 _LOOSE = 0.25  # rad by which normals of single points may leave the friction cone
 _APART, _TURNED = 0.008, 0.35  # metres, rad: pairs nearer to each other than both are one
-_MOST = 160  # pairs
+_MOST = 160  # pairs; and with a finer grain as many more as they lie closer
 _DEPTHS = (-0.008, -0.004, 0.003)  # metres by which the grasp frame reaches past the contacts
 
 
-def closings(thing: Surface, widest: float, config: GraspConfig) -> tuple[np.ndarray, np.ndarray]:
+def closings(thing: Surface, widest: float, config: GraspConfig, grain: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Hands (m, 4, 4) on a thing, those of opposite contacts first, and the (m,) metres between their contacts.
 
     Args:
         thing: Some points that fingers get to.
         widest: Metres between two contacts at most.
+        grain: Below 1 for pairs that lie so much closer, and more of them.
     """
-    rng = np.random.default_rng(config.seed)
-    first = np.sort(rng.permutation(len(thing.points))[: config.contacts])
+    rng, most = np.random.default_rng(config.seed), int(_MOST / grain)
+    first = np.sort(rng.permutation(len(thing.points))[: int(config.contacts / grain)])
     away = thing.points[None] - thing.points[first, None]  # (m, n, 3)
     length = np.linalg.norm(away, axis=-1)
     away /= np.maximum(length, 1e-9)[..., None]
@@ -38,16 +39,16 @@ def closings(thing: Surface, widest: float, config: GraspConfig) -> tuple[np.nda
     rows, columns = np.nonzero(fits)
     order = np.lexsort((rng.random(len(rows)), np.round(lean[rows, columns] / 0.2)))  # random among those alike
     chosen = []
-    middles, lines = np.zeros((_MOST, 3)), np.zeros((_MOST, 3))
+    middles, lines = np.zeros((most, 3)), np.zeros((most, 3))
     for k in order:
         i, j = rows[k], columns[k]
         middle, line, count = (thing.points[first[i]] + thing.points[j]) / 2, away[i, j], len(chosen)
-        near = np.linalg.norm(middles[:count] - middle, axis=1) < _APART
+        near = np.linalg.norm(middles[:count] - middle, axis=1) < grain * _APART
         if (near & (np.abs(lines[:count] @ line) > np.cos(_TURNED))).any():
             continue
         middles[count], lines[count] = middle, line
         chosen.append(length[i, j])
-        if len(chosen) == _MOST:
+        if len(chosen) == most:
             break
     Ts = _around(middles[: len(chosen)], lines[: len(chosen)], thing.up, config)
     widths = np.tile(np.array(chosen)[:, None], (1, Ts.shape[1])).ravel()

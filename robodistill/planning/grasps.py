@@ -22,6 +22,7 @@ _LEAST = 12  # points that a part must have, and that fingers must get to
 _PRESSED, _FULL = 4.8e-5, 1.3e-4  # square metres that each pad presses at least, and from which more is no better
 _WEDGE = 0.7  # rad, of both contact angles together at most
 _GLANCED, _COARSE = 1500, 0.012  # candidates looked at with points so far apart, metres
+_FEW, _FINE = 12, 0.4  # hands on a part, below which they are sought with a finer grain
 _KEPT = 300  # candidates whose clearance is looked at
 _PLACES = 14  # key frames at which the other parts are looked at
 _WEAKEST, _CARRIES = 0.25, 0.45  # score of a grasp that holds, and of one that carries
@@ -74,7 +75,10 @@ def part_grasps(
     Ts_part_other = np.linalg.inv(Ts[:, part])[:, None] @ Ts[:, others]  # (K, others, 4, 4)
     points = [_thinned(workpiece.of(k)) for k in others]
     first = _moved(points, Ts_part_other[0])
-    made = _on_part(hand, thing, first, config, rejected)
+    made = _on_part(hand, thing, first, config, 1.0, rejected)
+    if len(made) < _FEW:
+        rejected = {}
+        made = _on_part(hand, thing, first, config, _FINE, rejected)
     if others and len(made):
         made = _clear(hand, made, first, _FREE, config, "another part is in the way in", rejected)
         swept = np.concatenate([_moved(points, there) for there in Ts_part_other])
@@ -93,26 +97,30 @@ def part_grasps(
 
 
 def _on_part(
-    hand: Hand, thing: Surface, others: np.ndarray, config: GraspConfig, rejected: dict[str, int]
+    hand: Hand, thing: Surface, others: np.ndarray, config: GraspConfig, grain: float, rejected: dict[str, int]
 ) -> Candidates:
-    """Where the hand can close on a part beside points (n, 3) of others, looked at coarsely, in the part's frame."""
+    """Where the hand can close on a part beside points (n, 3) of others, looked at coarsely, in the part's frame.
+
+    Args:
+        grain: Below 1 for more hands that are more like each other.
+    """
     rng = np.random.default_rng(config.seed)
     picks = thing.select(prominent(thing.points, thing.normals, others, thing.up, _POINTS, rng))
     if len(picks.points) < _LEAST:
         rejected["no finger gets there"] = len(thing.points) - len(picks.points)
         return Candidates(np.zeros((0, 4, 4)), np.zeros(0), np.zeros((0, 2)), np.zeros(0))
-    Ts, widths = closings(picks, hand.opening - config.spare, config)
+    Ts, widths = closings(picks, hand.opening - config.spare, config, grain)
     made = Candidates(Ts, widths, np.zeros((len(Ts), 2)), np.ones(len(Ts)))
     above = heights_above(hand, Ts, _openings(hand, made, config), thing.plane) > _TIPS
     made = _keep(made, above, "the gripper would touch the table", rejected)
-    order = _unlike(made.Ts_world_grasp, np.arange(len(made)), _GLANCED)
+    order = _unlike(made.Ts_world_grasp, np.arange(len(made)), int(_GLANCED / grain), grain)
     rejected["like a better one"] = len(made) - len(order)
     made = made.select(order)
     coarse = thing.points[_cells(thing.points, _COARSE)]
     made = _clear(hand, made, coarse, 0.0, config, "the gripper would touch the part", rejected)
     coarse = others[_cells(others, _COARSE)]
     made = _clear(hand, made, coarse, 0.0, config, "another part is in the way in", rejected)
-    made = made.select(np.arange(min(len(made), _KEPT)))
+    made = made.select(np.arange(min(len(made), int(_KEPT / grain))))
     seats = seated(made.Ts_world_grasp, thing, hand.opening - config.spare, hand.pads)
     made = Candidates(seats.Ts_world_grasp, seats.widths, seats.angles, np.minimum(seats.areas.min(1) / _FULL, 1.0))
     firm = (seats.areas.min(1) >= _PRESSED) & (seats.angles.sum(1) < _WEDGE)
@@ -178,16 +186,16 @@ def _lowest(hand: Hand, Ts_world_grasp: np.ndarray, width: float, plane: np.ndar
     return float(heights_above(hand, Ts_world_grasp, np.full(len(Ts_world_grasp), width), plane).min())
 
 
-def _unlike(Ts: np.ndarray, order: np.ndarray, most: int) -> np.ndarray:
+def _unlike(Ts: np.ndarray, order: np.ndarray, most: int, grain: float = 1.0) -> np.ndarray:
     """Of poses in an order, the first of each neighbourhood, at most so many."""
     kept: list[int] = []
     left = order
     while len(left) and len(kept) < most:
         first = left[0]
         kept.append(int(first))
-        near = np.linalg.norm(Ts[left, :3, 3] - Ts[first, :3, 3], axis=1) < _APART
-        near &= np.abs(Ts[left, :3, 0] @ Ts[first, :3, 0]) > np.cos(_TURNED)
-        near &= Ts[left, :3, 2] @ Ts[first, :3, 2] > np.cos(_TURNED)
+        near = np.linalg.norm(Ts[left, :3, 3] - Ts[first, :3, 3], axis=1) < grain * _APART
+        near &= np.abs(Ts[left, :3, 0] @ Ts[first, :3, 0]) > np.cos(grain * _TURNED)
+        near &= Ts[left, :3, 2] @ Ts[first, :3, 2] > np.cos(grain * _TURNED)
         left = left[~near]
     return np.array(kept, int)
 

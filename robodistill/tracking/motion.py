@@ -87,6 +87,16 @@ class PartMotion:
         children = {joint.child for joint in self.joints}
         return next(k for k in range(len(self.parts)) if k not in children)
 
+    def rooted(self, part: int) -> "PartMotion":
+        """The same with another root: joints on the way to it are told the other way round, values as they are."""
+        joints, upper = list(self.joints), part
+        while upper != self.root:
+            k = next(k for k, joint in enumerate(self.joints) if joint.child == upper)
+            joint = self.joints[k]
+            joints[k] = replace(joint, parent=joint.child, child=joint.parent, axis=-joint.axis)
+            upper = joint.parent
+        return replace(self, joints=tuple(joints))
+
     def relative(self, parent: int, child: int) -> np.ndarray:
         """(T, 4, 4) motion of the child against the parent, in the field's coordinates; identity at rest."""
         return np.linalg.inv(self.Ts_camera_part[:, parent]) @ self.Ts_camera_part[:, child]

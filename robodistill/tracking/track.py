@@ -11,6 +11,7 @@ from scipy.signal import medfilt
 from robodistill.config import TrackingConfig
 from robodistill.errors import BadInput, HonestNo
 from robodistill.field.gaussians import GaussianField
+from robodistill.field.standing import support_plane
 from robodistill.geometry.camera import Camera
 from robodistill.inversion.object_pose import find_object
 from robodistill.progress import Progress, silent
@@ -32,6 +33,7 @@ from robodistill.tracking.unite import united
 
 Method = Literal["ours", "rsrd"]
 _ASKED = 10  # frames that the first pose is told the background by
+_FOOT = 0.08  # of the object's size above its support: which part does it stand on?
 _FEW = 40  # frames, of which no second one is left out
 _SURE, _LEAST_SURE = 0.5, 0.2  # share of a part in sight from which its joint's value counts for the range
 _BEYOND = 0.2  # of the object's size, that a part may go further than in the frames in which its joint was tried
@@ -123,7 +125,18 @@ def track_parts(
     if not merge:
         return motion
     fewer = united(motion, field.means.double().numpy(), _LEAST_TRAVEL * model.size, model.size)
-    return fewer if fewer is motion else replace(fewer, parts=tuple(_numbers(fewer.labels)))
+    fewer = fewer.rooted(_standing_part(field, fewer, _FOOT * model.size))
+    return replace(fewer, parts=tuple(_numbers(fewer.labels)))
+
+
+def _standing_part(field: GaussianField, motion: PartMotion, low: float) -> int:
+    """The part that most of what is next to the support belongs to; the root where nobody knows the support."""
+    plane = support_plane(field)
+    if plane is None:
+        return motion.root
+    foot = (field.means.double().numpy() @ plane[:3] + plane[3] < low) & (motion.labels >= 0)
+    counts = np.bincount(motion.labels[foot], minlength=len(motion.parts))
+    return int(counts.argmax()) if counts.any() else motion.root
 
 
 def _numbers(labels: np.ndarray) -> list[str]:

@@ -5,6 +5,7 @@ Force-Closure Grasps", IJRR 1988). Pairs are drawn from the field's own points a
 al., CoRL 2024); the angles that decide are those of the patches which the pads will press, not of single points.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -94,7 +95,7 @@ def antipodal(thing: Surface, place: Surface, opening: float, config: GraspConfi
     middle = (thing.points[i] + thing.points[j]) / 2
     line = thing.points[j] - thing.points[i]
     line /= np.linalg.norm(line, axis=1, keepdims=True)
-    Ts = swept(middle, line, thing.up, config)
+    Ts = swept(middle, line, thing.up, config)[0].reshape(-1, 4, 4)
     tips = thing.heights(Ts[:, :3, 3] + pads.beyond * Ts[:, :3, 2])
     return pressed(Ts[tips > 0], thing, opening - config.spare, pads)
 
@@ -117,8 +118,21 @@ def _pairs(
     return first[rows], chosen[rows, columns]
 
 
-def swept(middle: np.ndarray, line: np.ndarray, up: np.ndarray, config: GraspConfig) -> np.ndarray:
-    """(m, 4, 4) hand poses that close along each line (k, 3), for all approaches that come enough from above."""
+def swept(
+    middle: np.ndarray,
+    line: np.ndarray,
+    up: np.ndarray,
+    config: GraspConfig,
+    depths: Sequence[float] = _DEPTHS,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hands that close along lines (k, 3), for all approaches that come enough from above.
+
+    Args:
+        depths: Metres by which the grasp frame reaches past the middle.
+
+    Returns:
+        (d, m, 4, 4) poses, for each depth; (m,) the line of each.
+    """
     side = np.cross(line, up)
     flat = np.linalg.norm(side, axis=1) < 1e-3
     side[flat] = np.cross(line[flat], [1.0, 0.0, 0.0])
@@ -129,13 +143,14 @@ def swept(middle: np.ndarray, line: np.ndarray, up: np.ndarray, config: GraspCon
     x = np.broadcast_to(line, z.shape)
     p = np.broadcast_to(middle, z.shape)
     down = -(z @ up) >= config.least_down - 1e-9
+    lines = np.broadcast_to(np.arange(len(line)), down.shape)[down]
     x, z, p = x[down], z[down], p[down]
-    Ts = np.tile(np.eye(4), (len(_DEPTHS), len(x), 1, 1))
+    Ts = np.tile(np.eye(4), (len(depths), len(x), 1, 1))
     Ts[..., :3, 0], Ts[..., :3, 2] = x, z
     Ts[..., :3, 1] = np.cross(z, x)
-    for k, depth in enumerate(_DEPTHS):
+    for k, depth in enumerate(depths):
         Ts[k, :, :3, 3] = p + depth * z
-    return Ts.reshape(-1, 4, 4)
+    return Ts, lines
 
 
 def pressed(Ts: np.ndarray, thing: Surface, widest: float, pads: Pads) -> Candidates:

@@ -23,7 +23,7 @@ def walls(thing: Surface, place: Surface, opening: float, config: GraspConfig, p
     picks = rng.permutation(len(thing.points))[: config.contacts]
     line = np.concatenate([-thing.normals[picks]] * len(_WALLS))
     middle = np.concatenate([thing.points[picks] - thick / 2 * thing.normals[picks] for thick in _WALLS])
-    Ts = swept(middle, line, thing.up, config)
+    Ts = swept(middle, line, thing.up, config)[0].reshape(-1, 4, 4)
     tips = thing.heights(Ts[:, :3, 3] + pads.beyond * Ts[:, :3, 2])
     Ts, widths, angles, counts = pressed_sides(Ts[tips > 0], thing, opening - config.spare, pads)
     one = (widths < _THIN) & ((angles < np.pi / 2).sum(1) == 1) & (counts.max(1) >= _LEAST)

@@ -7,6 +7,7 @@ another rather than many of the best, and nothing is told of how the pads sit, w
 import numpy as np
 
 from robodistill.config import GraspConfig
+from robodistill.grasp.candidates import swept
 from robodistill.grasp.surface import Surface
 
 _THINNEST = 0.0015  # metres between two contacts
@@ -50,24 +51,7 @@ def closings(thing: Surface, widest: float, config: GraspConfig, grain: float = 
         chosen.append(length[i, j])
         if len(chosen) == most:
             break
-    Ts = _around(middles[: len(chosen)], lines[: len(chosen)], thing.up, config)
-    widths = np.tile(np.array(chosen)[:, None], (1, Ts.shape[1])).ravel()
-    Ts = Ts.reshape(-1, 4, 4)
-    down = -(Ts[:, :3, 2] @ thing.up) >= config.least_down - 1e-9
-    return Ts[down], widths[down]
-
-
-def _around(middles: np.ndarray, lines: np.ndarray, up: np.ndarray, config: GraspConfig) -> np.ndarray:
-    """(k, a, 4, 4) hands that close along each line (k, 3), from all sides and at some depths."""
-    side = np.cross(lines, up)
-    flat = np.linalg.norm(side, axis=1) < 1e-3
-    side[flat] = np.cross(lines[flat], [1.0, 0.0, 0.0])
-    side /= np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9)
-    over = np.cross(side, lines)
-    angles = 2 * np.pi * np.arange(config.approaches) / config.approaches
-    z = np.cos(angles)[:, None] * over[:, None] + np.sin(angles)[:, None] * side[:, None]  # (k, a, 3)
-    x = np.broadcast_to(lines[:, None], z.shape)
-    Ts = np.tile(np.eye(4), (*z.shape[:2], len(_DEPTHS), 1, 1))
-    Ts[..., :3, 0], Ts[..., :3, 1], Ts[..., :3, 2] = x[:, :, None], np.cross(z, x)[:, :, None], z[:, :, None]
-    Ts[..., :3, 3] = middles[:, None, None] + np.array(_DEPTHS)[:, None] * z[:, :, None]
-    return Ts.reshape(len(lines), -1, 4, 4)
+    Ts, rows = swept(middles[: len(chosen)], lines[: len(chosen)], thing.up, config, _DEPTHS)
+    order = np.argsort(rows, kind="stable")  # the best pairs first
+    widths = np.array(chosen)[rows[order]] if len(chosen) else np.zeros(0)
+    return Ts[:, order].swapaxes(0, 1).reshape(-1, 4, 4), widths.repeat(len(_DEPTHS))

@@ -102,17 +102,16 @@ def linearize(
     # where little of a part agrees, it does so by chance
     chance = (1 / (1 + np.exp((_BY_CHANCE - visible) / 0.04)) + 1e-3).astype(np.float32)
     share = layers.alpha * sight
-    around = layers.without_each(lit, behind)
+    rests = layers.without_each(lit, behind)
     weight = weight * agreed * np.einsum("phw,p->hw", share, chance) / np.maximum(share.sum(0), 1e-3)
     J = np.zeros((np.count_nonzero(active), 3, 10 * parts), np.float32)
     for p in range(parts):
         if layers.alpha[p].max() < _LEAST_ALPHA:
             continue
         # its edges move over what is behind it; edges of what hides it stay
-        rest = around[p]
         slopes = [
             _blurred(
-                (_slope(lit[p], axis) - rest * _slope(layers.alpha[p], axis)[..., None]) * sight[p][..., None], blur
+                (_slope(lit[p], axis) - rests[p] * _slope(layers.alpha[p], axis)[..., None]) * sight[p][..., None], blur
             )
             for axis in ((1, 0), (0, 1))
         ]

@@ -25,7 +25,7 @@ _ALIKE = 30.0  # frames that err together
 _BOX_REACH, _BOX_STD = np.radians(15), np.radians(1)  # from a box's edge, within which and to which axes lie along it
 _ELSEWHERE = 0.04  # of the object's size between two answers
 _SEEN = 0.5  # share of a part that the frame must agree with
-_HIDDEN = 0.1  # share of a part, below which the frame says nothing of it
+_NOTHING = 0.1  # share of a part, below which the frame says nothing of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +101,10 @@ def refine(
 
 
 def bridged(refined: Refined) -> Refined:
-    """With the values of joints whose part is out of sight between those of the frames before and after."""
+    """With the values of joints whose part was hidden or lost between those of the frames before and after."""
     values = np.array([state.values for state in refined.states])
     for k, joint in enumerate(refined.articulation.joints):
-        seen = np.array([np.isfinite(q.cost) and q.visible[joint.child] > _HIDDEN for q in refined.quadratics])
+        seen = np.array([np.isfinite(q.cost) and q.visible[joint.child] > _NOTHING for q in refined.quadratics])
         if seen.any():
             values[:, k] = np.interp(np.arange(len(seen)), np.flatnonzero(seen), values[seen, k])
     states = [State(state.T_camera_root, row, state.loose) for state, row in zip(refined.states, values, strict=True)]

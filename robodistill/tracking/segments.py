@@ -16,6 +16,7 @@ from robodistill.field.gaussians import GaussianField
 from robodistill.field.render import shortest_axes
 from robodistill.field.standing import standing_object
 from robodistill.parts.parts import find_parts
+from robodistill.raster.sh import sh0_to_rgb
 
 LARGE, SMALL = 8, 64
 """Pieces that are large enough to be followed on their own, and pieces that are mostly of one part."""
@@ -23,7 +24,6 @@ _LEAST = 0.05  # of the object's Gaussians that one group of them has
 _NEIGHBOURS, _GAP = 10, 3.0  # of a Gaussian; how far they may be, in their median distance
 _AROUND = 16  # Gaussians over which a surface's direction and colour are taken
 _DIRECTION, _COLOR, _GROUP = 0.35, 1.2, 0.15  # of the object's size, that a full change of these is worth
-_SH0 = 0.28209479177387814
 
 
 def pieces(field: GaussianField, counts: Sequence[int] = (LARGE, SMALL)) -> np.ndarray:
@@ -69,7 +69,7 @@ def _columns(thing: GaussianField, points: np.ndarray) -> np.ndarray:
     around = cKDTree(points).query(points, k=min(_AROUND, len(points)))[1]
     axes = shortest_axes(thing.quats_wxyz, thing.scales).double().numpy()
     directions = np.einsum("ni,nj->nij", axes, axes).reshape(-1, 9)  # which side is outside nobody knows
-    colors = _SH0 * thing.sh[:, 0].double().numpy()
+    colors = sh0_to_rgb(thing.sh[:, 0].double()).numpy()
     columns = [points / size, _DIRECTION * directions[around].mean(1), _COLOR * colors[around].mean(1)]
     layer = next(iter(thing.features.values()), None)
     groups = thing.groups if thing.groups is not None else find_parts(thing, PartsConfig(), layer)

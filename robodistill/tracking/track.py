@@ -125,8 +125,9 @@ def track_parts(
     if not merge:
         return motion
     fewer = united(motion, field.means.double().numpy(), _LEAST_TRAVEL * model.size, model.size)
-    fewer = fewer.rooted(_standing_part(field, fewer, _FOOT * model.size))
-    return replace(fewer, parts=tuple(_numbers(fewer.labels)))
+    if fewer is not motion:
+        fewer = replace(fewer, parts=tuple(_numbers(fewer.labels)))
+    return fewer.rooted(_standing_part(field, fewer, _FOOT * model.size))
 
 
 def _standing_part(field: GaussianField, motion: PartMotion, low: float) -> int:

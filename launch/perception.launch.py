@@ -2,12 +2,13 @@
 
 ros2 launch robodistill perception.launch.py image:=/camera/image depth:=/camera/depth camera_info:=/camera/camera_info
 robodistill launch perception.launch.py field:=table.field
+robodistill launch perception.launch.py capture:=RECORDING      # played as if a camera saw it now
 """
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, GroupAction
 from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, PythonExpression
 from launch_ros.actions import Node, PushRosNamespace
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
@@ -22,6 +23,7 @@ ARGUMENTS = {
     "world_frame": ("map", "coordinate frame of the field"),
     "field": ("live.field", "folder of the field: written by field_node, asked by the others"),
     "teacher": ("auto", "what the features are of"),
+    "capture": ("", "recorded or simulated RGB-D that camera_node plays; empty: a camera is there"),
     "build": ("true", "start field_node"),
     "locate": ("false", "start inversion_node"),
     "locate_rate": ("0.0", "images located per second; 0: only when asked"),
@@ -39,10 +41,20 @@ def defaults(node: str) -> PathJoinSubstitution:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """field_node, query_node, inversion_node."""
+    """camera_node, field_node, query_node, inversion_node."""
     topics = [(name, LaunchConfiguration(name)) for name in ("image", "depth", "camera_info", "pose")]
     world = {"world_frame": text("world_frame")}
+    played = PythonExpression(["'", LaunchConfiguration("capture"), "' != ''"])
     nodes = [
+        Node(
+            package="robodistill",
+            executable="camera_node",
+            name="camera_node",
+            output="screen",
+            parameters=[defaults("camera_node"), {**world, "capture": text("capture")}],
+            remappings=topics,
+            condition=IfCondition(played),
+        ),
         Node(
             package="robodistill",
             executable="field_node",

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from robodistill.field.features import Decoder, FeatureLayer
 from robodistill.field.gaussians import GaussianField
 from robodistill.grasp.grasp import Grasp, GraspList
+from robodistill.planning.trajectory import BimanualTrajectory, PartHold
 from robodistill.robots.robot import load_robot
 from robodistill.robots.trajectory import RobotTrajectory
 from robodistill.teachers.registry import load_text_teacher
@@ -87,6 +88,16 @@ def robot_path() -> RobotTrajectory:
     return RobotTrajectory("yumi", arms, times, positions, np.zeros_like(positions), np.zeros((9, len(arms))))
 
 
+def plan_of_swing() -> BimanualTrajectory:
+    """The right arm holds the red slab from 0.5 s on while the demonstration is repeated, to 1.5 s."""
+    motion = robot_path()
+    progress = np.interp(motion.times, [0.5, 1.5], [0.0, 1.1])
+    hold = PartHold("right", 0, np.eye(4), 0.03, 0.5, 1.5)
+    T_world_object = np.eye(4)
+    T_world_object[:3, 3] = 0.3, 0.1, 0.2
+    return BimanualTrajectory(motion, (hold,), progress, ("lid", "box"), T_world_object, "stays", {"clearance_mm": 3.0})
+
+
 def write_video(path: Path) -> None:
     """Frames that grow brighter."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 10, (CAMERA.width, CAMERA.height))
@@ -102,5 +113,6 @@ def write_results(folder: Path) -> Path:
     swing(field).save(folder / "motion.json")
     grasp_list().save(folder / "grasps.json")
     robot_path().save(folder / "trajectory.json")
+    plan_of_swing().save(folder / "plan.json")
     write_video(folder / "demo.mp4")
     return folder

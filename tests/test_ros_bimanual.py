@@ -26,6 +26,7 @@ from robodistill_interfaces.srv import PlanMotion  # noqa: E402
 from ros_tools import Bench, result, until  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
+from tf2_ros import StaticTransformBroadcaster  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
 
 from robodistill.errors import HonestNo  # noqa: E402
@@ -112,8 +113,8 @@ def test_a_plan_is_answered_and_not_sent(bench, plan, asked, tmp_path):
 
 
 def test_an_objects_pose_goes_with_the_request(bench, asked, tmp_path):
-    """In the robot's world; another frame is refused, and a file that a request names is never replaced."""
-    bench.start(BimanualNode, motion="m", field="f")
+    """In the robot's world, or in a frame that tf knows; a file that a request names is never replaced."""
+    bench.start(BimanualNode, motion="m", field="f", pose_wait=0.3)
     T = placed(0.1, -0.2, 0.7)
     at = PoseStamped(header=convert.header("world"), pose=convert.as_pose(T))
     out = str(tmp_path / "a.json")
@@ -123,6 +124,11 @@ def test_an_objects_pose_goes_with_the_request(bench, asked, tmp_path):
     at.header.frame_id = "camera"
     assert "'camera'" in bench.ask(PlanMotion, "/bimanual_node/plan", object=at, output=str(tmp_path / "b")).message
     assert len(asked) == 2
+    T_world_camera = placed(0.4, 0.1, -0.3)
+    tf = StaticTransformBroadcaster(bench.asker)
+    tf.sendTransform(convert.as_transform(T_world_camera, convert.header("world"), "camera"))
+    until(lambda: bench.ask(PlanMotion, "/bimanual_node/plan", object=at, output=str(tmp_path / "c.json")).success)
+    assert np.allclose(asked[2][4], T_world_camera @ T)
 
 
 def test_nothing_is_sent_unless_the_robot_stands_at_the_start(bench, plan, asked, tmp_path):

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -194,7 +195,7 @@ def test_every_launch_file_can_be_carried_out(file, monkeypatch):
     service.context.launch_configurations |= needed
     description = load_description(file)
     for argument in description.get_launch_arguments():
-        if argument.default_value in ("true", "false"):  # start everything that can be started
+        if argument.default_value in ("true", "false", ""):  # start everything that can be started
             service.context.launch_configurations[argument.name] = "true"
     description.visit(service.context)
     assert started
@@ -211,6 +212,21 @@ def test_every_launch_file_can_be_carried_out(file, monkeypatch):
             assert isinstance(value, wanted), f"{name}: {key} is {value!r}, {wanted.__name__} is declared"
     for path in service.temporary:
         path.unlink(missing_ok=True)
+
+
+def test_rviz_shows_topics_that_nodes_have():
+    """Each display's topic is one that its node publishes, and is asked for as it is offered."""
+    import yaml
+
+    shown = yaml.safe_load((ROOT / "config" / "robodistill.rviz").read_text())["Visualization Manager"]["Displays"]
+    topics = [display["Topic"] for display in shown if "Topic" in display]
+    assert len(topics) > 5
+    for topic in topics:
+        _, namespace, node, *rest = topic["Value"].split("/")
+        made = (ROOT / "robodistill" / "ros" / "nodes" / f"{node}.py").read_text()
+        (line,) = re.findall(rf'.*(?:create_publisher|_sender)\(.*/{rest[-1]}".*', made)
+        assert namespace == "robodistill"
+        assert ("_LATCHED" in line) == (topic["Durability Policy"] == "Transient Local"), line
 
 
 def test_shares_are_found():

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from scene_viewed import FRAMES, grasp_list, swing, viewed_field, write_results, write_video
+from scene_viewed import FRAMES, grasp_list, plan_of_swing, swing, viewed_field, write_results, write_video
 
 from robodistill.edit.edit import move
 from robodistill.errors import BadInput
@@ -18,6 +18,9 @@ from robodistill.geometry.camera import Camera
 from robodistill.viewer.cameras import browser_camera, first_look, look_through, looking_at, world_up, wxyz_xyz
 from robodistill.viewer.grasps import hand_mesh, rank_colors
 from robodistill.viewer.jobs import Jobs
+from robodistill.viewer.motion import MotionActor
+from robodistill.viewer.plan import PlanActor
+from robodistill.viewer.playback import with_inset
 from robodistill.viewer.prepared import Prepared
 from robodistill.viewer.results import Failure, Result, open_results
 from robodistill.viewer.splats import Layer, heat_colors, one_field
@@ -42,6 +45,7 @@ def test_a_folder_opens_with_all_that_is_in_it(folder):
         "demo.mp4": "video",
         "grasps.json": "grasps",
         "motion.json": "motion",
+        "plan.json": "plan",
         "trajectory.json": "trajectory",
     }
     assert next(iter(found)) == "slabs.field"
@@ -210,6 +214,41 @@ def test_a_motion_starts_where_the_field_is(field):
     T_world_camera = np.linalg.inv(motion.Ts_camera_part[0, motion.root])
     assert np.allclose(T_world_camera @ motion.Ts_camera_part[0], np.eye(4), atol=1e-12)
     assert np.allclose(Camera.from_fov(1.0, 64, 48).K, motion.camera.K)
+
+
+def test_a_plan_moves_the_robot_the_parts_and_the_film(field, tmp_path):
+    """Two arms stand where the object is; parts go as far as is repeated; of two videos that of the motion is shown."""
+    viser = pytest.importorskip("viser", reason="the viewer needs viser")
+    posed = []
+    shown = SimpleNamespace(name="slabs", field=field, split=lambda labels: True, pose=posed.append, is_split=True)
+    write_video(tmp_path / "demo.mp4")
+    long = SimpleNamespace(duration=9.0, at=lambda seconds: None)
+    server = viser.ViserServer("localhost", 18790, verbose=False)
+    page = SimpleNamespace(client=server, fields=[shown], shown=shown, motions=[], videos=[long])
+    page.videos.append(Video(tmp_path / "demo.mp4"))
+    try:
+        plan = plan_of_swing()
+        with pytest.raises(BadInput, match="lid, box.*there is none"):
+            PlanActor("plan", plan, page)
+        page.motions.append(MotionActor("motion", swing(field), page))
+        actor = PlanActor("plan", plan, page)
+        assert np.allclose(actor.root.position, -plan.T_world_object[:3, 3]) and actor.duration == 2.0
+        assert "nothing is held" in actor.go(0.2) and np.allclose(posed[-1], np.eye(4))
+        assert "right holds lid" in actor.go(1.0)
+        turned = posed[-1][0]
+        assert np.allclose(posed[-1][1], np.eye(4))  # the base stays, whatever the film did with it
+        assert np.isclose(np.arccos((np.trace(turned[:3, :3]) - 1) / 2), np.radians(30), atol=0.02)
+        assert "nothing is held" in actor.go(2.0)
+        assert actor.picture(2.0).mean() > actor.picture(1.0).mean() + 50 > actor.picture(0.0).mean() + 100
+    finally:
+        server.stop()
+
+
+def test_a_video_lies_in_the_corner_of_a_film():
+    """As wide as its share, as high as its shape asks; the rest stays."""
+    made = with_inset(np.zeros((40, 100, 3), np.uint8), np.full((60, 120, 3), 200, np.uint8))
+    assert (made[:15, :30] == 200).all() and not made[16:].any() and not made[:, 31:].any()
+    assert with_inset(made, None) is made
 
 
 def wait_for(true):

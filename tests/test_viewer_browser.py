@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 import pytest
-from chromium import PROGRAM, Chromium, wait_until
 from scene_viewed import write_results
 
+from robodistill.bench.chromium import PROGRAM, Chromium, wait_until
 from robodistill.field.gaussians import GaussianField
 
 pytest.importorskip("viser", reason="the viewer needs viser: pip install 'robodistill[viewer]'")

@@ -18,6 +18,7 @@ BENCHES = {
     "tracking": "bench_tracking",
     "replay": "bench_replay",
     "ros": "bench_ros",
+    "viewer": "bench_viewer",
 }
 
 

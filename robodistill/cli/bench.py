@@ -14,7 +14,7 @@ class Bench(Verb):
     """Measure against ground truth, and other methods in the same run."""
 
     name: tyro.conf.Positional[str] = tyro.MISSING
-    """Which: raster, field, language, teacher, inversion, tracking, grasp, replay or ros."""
+    """Which: raster, field, language, teacher, inversion, tracking, grasp, replay, ros or viewer."""
     seeds: str = "1000:1020"
     """A:B, scenes A to B - 1. Nothing was tuned on 1000 and above."""
     quick: bool = False

@@ -106,6 +106,8 @@ class CameraNodeSettings:
     """Frames a second."""
     loop: bool = False
     """Begin again at the end."""
+    wait: bool = True
+    """Begin only when somebody listens to the images."""
     world_frame: str = "map"
     """Coordinate frame of the poses."""
     frame_id: str = "camera_optical_frame"
@@ -143,7 +145,9 @@ class BimanualNodeSettings:
     robot: str = "yumi"
     """Name of a file in config/robots, or the path of such a file."""
     world_frame: str = "world"
-    """Coordinate frame of the robot's world, in which the object's pose is told."""
+    """Coordinate frame of the robot's world; an object's pose in another one is brought there by tf."""
+    pose_wait: float = 1.0
+    """How long a request waits for that transform, seconds."""
     x: float = 0.0
     """Where the object's middle stands on the robot's table, where a request has no pose, metres."""
     y: float = 0.0

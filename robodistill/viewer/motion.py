@@ -22,7 +22,7 @@ class MotionActor:
         Raises:
             BadInput: No field on the page has as many Gaussians as the motion labels.
         """
-        self._name, self._motion, self._page = name, motion, page
+        self.name, self.motion, self._page = name, motion, page
         self._shown = self._find_field()
         root = motion.root
         self._T_world_camera = np.linalg.inv(motion.Ts_camera_part[0, root])
@@ -42,12 +42,9 @@ class MotionActor:
 
     def go(self, seconds: float) -> str:
         """Pose parts and joints; says what is held and how far each joint is."""
-        motion = self._motion
+        motion = self.motion
         frame = int(np.abs(motion.times - motion.times[0] - seconds).argmin())
-        if self._shown.split(motion.labels):
-            self._shown.pose(self._Ts_world_part[frame])
-        for joint, handle in zip(motion.joints, self._joints, strict=True):
-            handle.wxyz, handle.position = wxyz_xyz(self._Ts_world_part[frame, joint.parent])
+        self.place(self._Ts_world_part[frame])
         rows = ["| part | sure | seen | held |", "|---|---|---|---|"]
         for k, part in enumerate(motion.parts):
             sure, seen = motion.confidence[frame, k], motion.visible[frame, k]
@@ -55,13 +52,23 @@ class MotionActor:
         joints = [self._joint_words(joint, frame) for joint in motion.joints]
         return f"Frame {frame + 1} of {len(motion)}\n\n" + "\n".join(rows) + "\n\n" + "\n\n".join(joints)
 
+    def place(self, Ts_world_part: np.ndarray) -> None:
+        """Show the parts, and the joints on them, at (P, 4, 4)."""
+        if self._shown.split(self.motion.labels):
+            self._shown.pose(Ts_world_part)
+        for joint, handle in zip(self.motion.joints, self._joints, strict=True):
+            handle.wxyz, handle.position = wxyz_xyz(Ts_world_part[joint.parent])
+
     def picture(self, seconds: float) -> np.ndarray | None:
-        """The page's video at that time."""
-        video = self._page.video
-        return None if video is None else video.at(seconds + float(self._motion.times[0]))
+        """At that time, the page's video that lasts about as long as the motion."""
+        if not self._page.videos:
+            return None
+        at = self.motion.times
+        video = min(self._page.videos, key=lambda it: abs(it.duration - float(at[-1])))
+        return video.at(seconds + float(at[0]))
 
     def _joint_words(self, joint: Any, frame: int) -> str:
-        names = f"{self._motion.parts[joint.child]} on {self._motion.parts[joint.parent]}: {joint.kind}"
+        names = f"{self.motion.parts[joint.child]} on {self.motion.parts[joint.parent]}: {joint.kind}"
         if joint.kind in ("fixed", "free"):
             return names
         turns = joint.kind != "prismatic"
@@ -71,14 +78,14 @@ class MotionActor:
         return f"{names}, {now} of {low} to {high} {'°' if turns else 'mm'}"
 
     def _middle_and_reach(self, part: int) -> tuple[np.ndarray, float]:
-        points = self._shown.field.means[torch.from_numpy(self._motion.labels == part)].cpu().numpy().astype(float)
+        points = self._shown.field.means[torch.from_numpy(self.motion.labels == part)].cpu().numpy().astype(float)
         if not len(points):
             return np.zeros(3), 0.05
         middle = np.median(points, 0)
         return middle, float(np.percentile(np.linalg.norm(points - middle, axis=1), 95))
 
     def _find_field(self) -> ShownField:
-        count = len(self._motion.labels)
+        count = len(self.motion.labels)
         fitting = [shown for shown in self._page.fields if len(shown.field) == count]
         if not fitting:
             given = ", ".join(f"{shown.name} has {len(shown.field)}" for shown in self._page.fields) or "there is none"

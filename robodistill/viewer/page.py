@@ -22,11 +22,11 @@ class Page:
         self.fields: list[ShownField] = []
         self.shown: ShownField | None = None
         """The field that questions and edits go to."""
-        self.video: Video | None = None
-        """That motions are of."""
+        self.videos: list[Video] = []
+        self.motions: list[Any] = []
+        """Motions on it (`motion.MotionActor`), which plans repeat."""
         self.on_selection: list[Callable[[], None]] = []
         """Called when another thing, or nothing, is selected."""
-        self._click_taken = False
         self._click_taken = False
 
     def tell(self, text: str, share: float | None = None) -> None:

@@ -12,6 +12,8 @@ from robodistill.errors import BadInput, RobodistillError, UnknownCaptureFormat
 from robodistill.field.gaussians import GaussianField
 from robodistill.grasp.grasp import GraspList
 from robodistill.language.selection import Selection
+from robodistill.planning.trajectory import KIND as FOLLOW
+from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.robots.trajectory import RobotTrajectory
 from robodistill.tracking.motion import PartMotion
 from robodistill.viewer.prepared import Prepared
@@ -111,6 +113,8 @@ def _json_kind(path: Path) -> str | None:
     for kind, keys in _JSON_KEYS.items():
         if keys <= set(values):
             return kind
+    if values.get("kind") == "trajectory" and isinstance(values.get("task"), dict):
+        return "plan" if values["task"].get("kind") == FOLLOW else "trajectory"
     return values.get("kind") if values.get("kind") in KINDS else None
 
 
@@ -155,6 +159,7 @@ KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "selection": ("a selection (JSON of `query -o`)", Selection.load),
     "grasps": ("grasps (JSON)", GraspList.load),
     "trajectory": ("a trajectory (JSON)", RobotTrajectory.load),
+    "plan": ("a plan (JSON of `plan`)", BimanualTrajectory.load),
     "capture": ("a capture", open_capture),
     "video": ("a video", Video),
     "points": ("a point cloud or mesh", _load_points),

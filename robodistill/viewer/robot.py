@@ -49,7 +49,7 @@ class TrajectoryActor:
         Raises:
             BadInput: There is no robot of that name, or it has other joints.
         """
-        self._trajectory = trajectory
+        self.name, self._trajectory = name, trajectory
         robot = load_robot(trajectory.robot)
         order = [joint for joints in trajectory.arms.values() for joint in joints]
         if set(order) != set(robot.joints):

@@ -14,6 +14,7 @@ from robodistill.viewer.edits import EditPanel
 from robodistill.viewer.grasps import GraspPanel
 from robodistill.viewer.motion import MotionActor
 from robodistill.viewer.page import Page
+from robodistill.viewer.plan import PlanActor
 from robodistill.viewer.playback import TimePanel, VideoActor
 from robodistill.viewer.results import Failure, Result
 from robodistill.viewer.robot import TrajectoryActor
@@ -22,6 +23,7 @@ from robodistill.viewer.scenery import add_box
 from robodistill.viewer.shown import ShownField
 
 log = logging.getLogger(__name__)
+_LATE = ("motion", "trajectory", "plan")  # each of what comes before it: a field, a motion
 
 
 def first_page(server: Any, field: GaussianField) -> None:
@@ -58,7 +60,7 @@ class Session:
     def loaded(self, count: int, failed: int) -> None:
         """Nothing more will come."""
         with self._lock:
-            for result in self._late:
+            for result in sorted(self._late, key=lambda it: _LATE.index(it.kind)):
                 self._place(result)
             self._late = []
             words = f"{count} shown" + (f", **{failed} could not be opened**: see Scene" if failed else "")
@@ -70,8 +72,8 @@ class Session:
             if isinstance(item, Failure):
                 self._scene.fail(item)
                 self._page.tell(f"**{item.path.name or item.path} cannot be shown**: {item.message}")
-            elif item.kind in ("motion", "trajectory"):
-                self._late.append(item)  # their field may come after them
+            elif item.kind in _LATE:
+                self._late.append(item)
             else:
                 self._place(item)
 
@@ -100,8 +102,14 @@ class Session:
 
     def _add_motion(self, result: Result) -> list[Any]:
         actor = MotionActor(result.name, result.value, self._page)
+        self._page.motions.append(actor)
         self._time.add(actor)
         return actor.handles
+
+    def _add_plan(self, result: Result) -> list[Any]:
+        actor = PlanActor(result.name, result.value, self._page)
+        self._time.add(actor)
+        return [actor.root]
 
     def _add_trajectory(self, result: Result) -> list[Any]:
         actor = TrajectoryActor(result.name, result.value, self._page)
@@ -116,8 +124,8 @@ class Session:
         return [panel.root]
 
     def _add_video(self, result: Result) -> list[Any]:
-        self._page.video = result.value
-        self._time.add(VideoActor(result.value))
+        self._page.videos.append(result.value)
+        self._time.add(VideoActor(result.name, result.value))
         return []
 
     def _add_selection(self, result: Result) -> list[Any]:

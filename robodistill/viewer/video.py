@@ -40,6 +40,11 @@ class Video:
     def __len__(self) -> int:
         return len(self._frames)
 
+    @property
+    def duration(self) -> float:
+        """Seconds from the first frame to the last."""
+        return (len(self) - 1) / self.rate
+
     def __getitem__(self, number: int) -> np.ndarray:
         """(H, W, 3) uint8 RGB; numbers beyond the end are the last."""
         data = self._frames[min(max(number, 0), len(self) - 1)]

@@ -26,6 +26,7 @@ from robodistill.robots.robot import load_robot
 from robodistill.ros.nodes.arms import arm_trajectories, gripper_paths, gripper_trajectories
 from robodistill.ros.nodes.base import BaseNode, run_node
 from robodistill.ros.nodes.convert import from_pose, header
+from robodistill.ros.nodes.transforms import Transforms
 from robodistill.ros.settings import BimanualNodeSettings
 
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -37,7 +38,7 @@ class BimanualNode(BaseNode):
 
     def __init__(self, **options: Any) -> None:
         super().__init__("bimanual_node", **options)
-        self.settings(BimanualNodeSettings)
+        self._transforms = Transforms(self, self.settings(BimanualNodeSettings).pose_wait)
         self._plan: BimanualTrajectory | None = None
         self._senders: dict[str, Any] = {}
         self._state: tuple[float, dict[str, float]] = (-np.inf, {})
@@ -132,10 +133,11 @@ class BimanualNode(BaseNode):
         if not frame:
             return None
         world = self.get_parameter("world_frame").value
+        T_world_object = from_pose(given.pose, "the object's pose")
         if frame != world:
-            raise BadInput(f"the object's pose is in frame {frame!r}; {world!r}, the robot's world, is needed")
+            T_world_object = self._transforms.find(world, given.header) @ T_world_object
         path = Path(folder) / "pose.json"
-        path.write_text(json.dumps({"T_world_object": from_pose(given.pose, "the object's pose").tolist()}))
+        path.write_text(json.dumps({"T_world_object": T_world_object.tolist()}))
         return path
 
     def _keep(self, plan: BimanualTrajectory, send: bool) -> BimanualTrajectory:

@@ -29,6 +29,11 @@ class FramePublisher:
         self._pose = node.create_publisher(PoseStamped, "pose", qos)
         self._tf = TransformBroadcaster(node)
 
+    @property
+    def heard(self) -> bool:
+        """Whether somebody listens to the images."""
+        return self._image.get_subscription_count() > 0
+
     def send(self, frame: Frame, stamp: Any) -> None:
         """One frame, as seen at a stamp; the pose goes first."""
         seen = header(self._frame_id, stamp)
@@ -56,9 +61,13 @@ class CameraNode(BaseNode):
         self._frames = itertools.cycle(range(len(capture))) if settings.loop else iter(range(len(capture)))
         self._capture = capture
         self._sender = FramePublisher(self, settings.world_frame, settings.frame_id)
+        self._waits = settings.wait
         self._timer = self.create_timer(1 / settings.rate, self._on_turn)
 
     def _on_turn(self) -> None:
+        self._waits = self._waits and not self._sender.heard
+        if self._waits:
+            return
         index = next(self._frames, None)
         if index is None:
             self._timer.cancel()

@@ -6,16 +6,14 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from message_filters import ApproximateTimeSynchronizer, Subscriber
-from rclpy.duration import Duration
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
-from tf2_ros import Buffer, TransformException, TransformListener
 
 from robodistill.capture.stamps import PoseTrack
 from robodistill.errors import BadPose
 from robodistill.ros.nodes.base import BaseNode
 from robodistill.ros.nodes.convert import from_pose, seconds
+from robodistill.ros.nodes.transforms import Transforms
 
 _QUEUE = 15
 
@@ -44,8 +42,7 @@ class PoseOfCamera:
     def __init__(self, node: BaseNode, world: str, source: str, wait: float) -> None:
         self._world, self._source, self._wait = world, source, wait
         if source == "tf":
-            self._buffer = Buffer(cache_time=Duration(seconds=30.0))
-            self._listener = TransformListener(self._buffer, node)
+            self._transforms = Transforms(node, wait)
         elif source == "topic":
             self._stamps: list[float] = []
             self._poses: list[np.ndarray] = []
@@ -60,15 +57,7 @@ class PoseOfCamera:
         Raises:
             BadPose: It is not known.
         """
-        return self._from_tf(header) if self._source == "tf" else self._from_topic(header)
-
-    def _from_tf(self, header: Any) -> np.ndarray:
-        stamp, wait = Time.from_msg(header.stamp), Duration(seconds=self._wait)
-        try:
-            found = self._buffer.lookup_transform(self._world, header.frame_id, stamp, timeout=wait)
-        except TransformException as error:
-            raise BadPose(f"no transform from {self._world!r} to {header.frame_id!r}: {error}") from None
-        return from_pose(found.transform, f"{self._world} -> {header.frame_id}")
+        return self._transforms.find(self._world, header) if self._source == "tf" else self._from_topic(header)
 
     def _from_topic(self, header: Any) -> np.ndarray:
         if not self._stamps:

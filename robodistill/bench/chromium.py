@@ -1,4 +1,4 @@
-"""A headless Chromium for tests, driven over its DevTools protocol: open pages, click, type, look at pictures."""
+"""A headless Chromium, driven over its DevTools protocol: open pages, click, type, look at pictures."""
 
 import base64
 import json
@@ -33,11 +33,13 @@ class Chromium:
         number, path = port.read_text().split()
         self._link = _Link(f"ws://127.0.0.1:{number}{path}")
 
-    def open(self, address: str) -> "Page":
-        """A page in a tab of its own."""
+    def open(self, address: str, script: str = "") -> "Page":
+        """A page in a tab of its own; a script, in JavaScript, runs before any of the page's."""
         target = self._link("Target.createTarget", url="about:blank", newWindow=True)["targetId"]
         session = self._link("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = Page(self._link, session, target)
+        if script:
+            page("Page.addScriptToEvaluateOnNewDocument", source=script)
         page.go(address)
         return page
 

@@ -16,7 +16,7 @@ from robodistill.geometry.camera import Camera
 from robodistill.grasp.surface import field_surface
 from robodistill.inversion.object_pose import ObjectFinder
 from robodistill.inversion.twist import pose_error
-from robodistill.inversion.upright import Standing, find_seats, upright_hypotheses
+from robodistill.inversion.upright import Standing, find_seats, measured_chance, upright_hypotheses
 from robodistill.pipeline.plan import read_pose
 from robodistill.pipeline.register import CameraPlace, register_object
 from robodistill.robots.hand_eye import HandEye
@@ -91,6 +91,21 @@ def test_an_object_is_registered(scan, tmp_path, capsys):
     assert main(["register", *words, *eye, "-o", str(out)]) == 2
     assert main(["register", *words, "-o", str(tmp_path / "other.json")]) == 2
     assert "one of them" in capsys.readouterr().err
+
+
+def test_a_thing_that_looks_like_the_table_is_found_by_what_rises(scan, standing):
+    """Of hardly another colour than the table, it is told from it by depth, and registered as exactly."""
+    empty, frame = (pictured(scan, T, EYE, CAMERA) for T in (None, TRUE))
+    pale = np.rint(0.85 * np.median(empty.rgb.reshape(-1, 3), 0) + 0.15 * frame.rgb).astype(np.uint8)
+    frame = type(frame)(pale, frame.depth, CAMERA, None)
+    by_color = ObjectFinder(standing.field, 1).sight([frame.rgb], CAMERA).chance
+    chance = measured_chance(standing, frame, by_color, EYE, 0.0)
+    there = np.abs(empty.depth - frame.depth) > 0.02
+    assert there.sum() > 500 and chance[there].mean() > 0.9 and chance[~there].mean() < 0.05
+    assert by_color[there].mean() < 0.5
+    found = register_object(scan.field, frame, EYE)
+    metres, turn = pose_error(found.T_world_object, TRUE)
+    assert not found.reason and metres < 0.005 and np.degrees(turn) < 1.5
 
 
 def test_what_does_not_stand_is_refused(scan, tmp_path):

@@ -38,4 +38,5 @@ class Demo(Verb):
             f"{head}, PSNR {result['psnr']:.2f} dB on views kept out of the fit",
             f"report: {result['report']}",
             f"to look around in it: robodistill view {result['field']}",
+            f"and in what two arms do: robodistill view {Path(result['report']).with_name('replay')}",
         ]

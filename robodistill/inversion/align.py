@@ -25,6 +25,7 @@ _STRIDE = 3  # of depth pixels
 _GATE = 0.04  # furthest a measured point may lie from its plane, relative to its depth
 _FACING = 0.3  # cosine to the ray below which a rendered plane is not used
 _DEPTH_PATCH = 200.0  # the same of depth: what a field's surface is off by, it is off by over a whole region
+_FREE = 1e-3  # information about what nothing tells
 _BRIGHT_PATCH = 12.0  # neighbouring pixels whose errors count as one: both pictures are smooth
 
 
@@ -42,7 +43,9 @@ class Alignment:
     """Factor of the focal length."""
 
 
-def align(picture: Picture, frame: Frame, T_world_camera: np.ndarray, with_focal: bool = False) -> Alignment:
+def align(
+    picture: Picture, frame: Frame, T_world_camera: np.ndarray, with_focal: bool = False, by_depth: bool = False
+) -> Alignment:
     """The pose at which the frame looks like what is rendered from nearby.
 
     Args:
@@ -50,6 +53,7 @@ def align(picture: Picture, frame: Frame, T_world_camera: np.ndarray, with_focal
         frame: Of the same size; its depth is used where it has any.
         T_world_camera: Where to start.
         with_focal: Also estimate a factor of the focal length.
+        by_depth: By depth, which the frame must have, and not by brightness.
     """
     surface = _Surface(picture)
     gray = cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
@@ -60,7 +64,7 @@ def align(picture: Picture, frame: Frame, T_world_camera: np.ndarray, with_focal
         brightness = _Brightness(surface, gray, sigma)
         for _ in range(_STEPS):
             scaled = frame.camera.K * np.array([[np.exp(log_focal)] * 2 + [1]] * 2 + [[1, 1, 1]])
-            A, b = brightness.normal(T, scaled, exposure)
+            A, b = (np.eye(9) * _FREE, np.zeros(9)) if by_depth else brightness.normal(T, scaled, exposure)
             if planes is not None:
                 more_A, more_b = planes.normal(T, np.exp(log_focal))
                 A, b = A + more_A, b + more_b

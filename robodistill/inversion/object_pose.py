@@ -8,13 +8,15 @@ matching features and descending from some starts is done here without a teacher
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from robodistill.capture.frame import Frame
 from robodistill.errors import BadInput
 from robodistill.field.gaussians import GaussianField
+from robodistill.field.render import render
 from robodistill.geometry.camera import Camera
 from robodistill.inversion.align import align
 from robodistill.inversion.estimate import PoseEstimate
@@ -22,7 +24,7 @@ from robodistill.inversion.foreground import change_from, color_space, foregroun
 from robodistill.inversion.minimal import Hypothesis
 from robodistill.inversion.object_fit import Sight, agreement, draw_object, fit_pose
 from robodistill.inversion.object_views import find_windows, is_apart, make_object_views
-from robodistill.inversion.views import ViewPose, draw
+from robodistill.inversion.views import Picture, ViewPose, as_picture
 from robodistill.progress import Progress, silent
 
 _VIEWS, _ROLLS = 162, 16
@@ -84,11 +86,16 @@ class ObjectFinder:
         Returns:
             `T_camera_world` is T_camera_object, the field's own frame being the object's.
         """
-        start = time.perf_counter()
         if not len(frames) or any(f.shape != (camera.height, camera.width, 3) for f in frames):
             raise BadInput(f"frames of {camera.width}x{camera.height} are needed, at least one, as the camera's")
-        sight = self.sight(frames, camera)
-        found = find_windows(self.views, color_space(frames[0]), sight.chance, camera, self._hypotheses)
+        return self.find_in(self.sight(frames, camera), depth, previous, progress)
+
+    def find_in(
+        self, sight: Sight, depth: np.ndarray | None, previous: Sequence[np.ndarray], progress: Progress
+    ) -> PoseEstimate:
+        """`find`, where it is known where in the picture the object may be."""
+        start, camera = time.perf_counter(), sight.camera
+        found = find_windows(self.views, color_space(sight.rgb), sight.chance, camera, self._hypotheses)
         found = [Hypothesis(np.linalg.inv(T), 0.0, "previous") for T in previous] + found
         rough = []
         for k, hypothesis in enumerate(found):
@@ -98,7 +105,7 @@ class ObjectFinder:
         fine = self._distinct([self.refined(sight, c.T_object_camera, _FINE) for c in best], _REFINED)
         progress("hypotheses", len(found), len(found))
         if depth is not None:
-            measured = Frame(frames[0], depth, camera, None)
+            measured = Frame((255 * sight.rgb).round().astype(np.uint8), depth, camera, None)
             fine = self._distinct([self._measured(sight, measured, c) for c in fine], _REFINED)
         return self._answer(fine, camera, time.perf_counter() - start)
 
@@ -131,17 +138,40 @@ class ObjectFinder:
         return _Candidate(T, fit.information, evidence, _score(evidence))
 
     def _measured(self, sight: Sight, frame: Frame, candidate: _Candidate) -> _Candidate:
-        """A candidate moved to where depth was measured; how much of its surface is there counts."""
-        T = candidate.T_object_camera
-        for _ in range(2):
-            aligned = align(draw(self.field, ViewPose(frame.camera, T)), frame, T)
-            T = aligned.T_world_camera
-        drawn = draw_object(self.field, frame.camera, T)
+        """A candidate moved to where depth was measured, if that fits better; how much of its surface is there counts.
+
+        On a small thing a texture that repeats, or light from elsewhere, can outweigh depth and lead away: it is also
+        aligned by depth alone.
+        """
+        near, found = self._near(sight, frame), []
+        for by_depth in (False, True):
+            T = candidate.T_object_camera
+            for _ in range(2):
+                aligned = align(self._set_in(sight, T), near, T, by_depth=by_depth)
+                T = aligned.T_world_camera
+            found.append(self._judged(sight, frame, T, aligned.information))
+        found.append(self._judged(sight, frame, candidate.T_object_camera, aligned.information))
+        return max(found, key=lambda it: it.score)
+
+    def _judged(self, sight: Sight, frame: Frame, T_object_camera: np.ndarray, information: np.ndarray) -> _Candidate:
+        drawn = draw_object(self.field, frame.camera, T_object_camera)
         evidence = agreement(drawn, sight)
         seen = (drawn.alpha > 0.9) & (frame.depth > 0)
         near = np.abs(drawn.depth - frame.depth)[seen] < _DEPTH * frame.depth[seen]
         evidence["depth"] = float(near.mean()) if seen.sum() >= 20 else 0.0
-        return _Candidate(T, aligned.information, evidence, _score(evidence) + evidence["depth"])
+        return _Candidate(T_object_camera, information, evidence, _score(evidence) + evidence["depth"])
+
+    @torch.no_grad()
+    def _set_in(self, sight: Sight, T_object_camera: np.ndarray) -> Picture:
+        """The thing as a pose shows it, before what the picture shows: its rim has the slopes that it has there."""
+        seen = render(self.field, sight.camera, T_object_camera)
+        behind = torch.from_numpy(sight.rgb) - torch.tensor(self.field.background)
+        shown = replace(seen, rgb=seen.rgb + (1 - seen.alpha[..., None]) * behind)
+        return as_picture(ViewPose(sight.camera, T_object_camera), shown)
+
+    def _near(self, sight: Sight, frame: Frame) -> Frame:
+        """The frame with what of its depth the thing is aligned to."""
+        return frame
 
     def _pixels(self, T_object_camera: np.ndarray, camera: Camera) -> float:
         """Diameter in the picture."""

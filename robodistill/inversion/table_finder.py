@@ -6,13 +6,16 @@ not is evidence. Only where nothing that stands fits well is the object looked f
 """
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from robodistill.capture.frame import Frame
 from robodistill.inversion.estimate import PoseEstimate
+from robodistill.inversion.foreground import matted
+from robodistill.inversion.object_fit import Sight
 from robodistill.inversion.object_pose import ObjectFinder
-from robodistill.inversion.upright import Standing, upright_hypotheses
+from robodistill.inversion.upright import Standing, measured_chance, upright_hypotheses
 from robodistill.progress import Progress, silent
 
 _UPRIGHT, _FREE = 5, 6  # hypotheses: standing, and of any pose
@@ -20,6 +23,7 @@ _KEPT = 4  # of those that stand and are looked at in full
 _STAY = ((40, 0, 1.5, 0.8),)  # no step: a pose as it is
 _COARSE = ((40, 4, 1.5, 0.8), (60, 3, 1.0, 0.5))  # as in `object_pose`
 _FINE = ((90, 5, 1.5, 0.4), (160, 9, 1.0, 0.3))
+_OUTLINED = 0.8  # overlap below which outlines may help where depth did not
 _MEASURED = 0.8  # share of its depth that must be where it was measured
 
 
@@ -46,6 +50,9 @@ class TableFinder(ObjectFinder):
         """
         start = time.perf_counter()
         sight = self.sight([frame.rgb], frame.camera)
+        if frame.depth is not None:
+            chance = measured_chance(self.standing, frame, sight.chance, T_world_camera, table)
+            sight = replace(sight, chance=matted(sight.rgb, chance))
         known = upright_hypotheses(self.standing, frame, sight, T_world_camera, table, _UPRIGHT)
         tried = []
         for k, T in enumerate(known):
@@ -64,11 +71,18 @@ class TableFinder(ObjectFinder):
         best = self._distinct(tried, _KEPT)
         if frame.depth is None:
             best = self._distinct([self.refined(sight, it.T_object_camera, _FINE) for it in best], _KEPT)
+        elif best and best[0].evidence["overlap"] < _OUTLINED:
+            fine = [self.refined(sight, it.T_object_camera, _FINE) for it in best]
+            best = self._distinct([*best, *(self._measured(sight, frame, it) for it in fine)], _KEPT)
         found = self._answer(best, frame.camera, time.perf_counter() - start)
         if found.converged and found.evidence.get("depth", 1.0) > _MEASURED:
             return found
-        free = self.find([frame.rgb], frame.camera, depth=frame.depth, progress=progress)
+        free = self.find_in(sight, frame.depth, (), progress)
         return free if _fit(free) > _fit(found) else found
+
+    def _near(self, sight: Sight, frame: Frame) -> Frame:
+        """Without the table: a low thing would slide along it."""
+        return replace(frame, depth=np.where(sight.chance > 0.5, frame.depth, 0).astype(np.float32))
 
 
 def _fit(it: PoseEstimate) -> float:

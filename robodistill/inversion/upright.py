@@ -116,6 +116,19 @@ def upright_hypotheses(
     return [T for *_, T in kept]
 
 
+def measured_chance(
+    it: Standing, frame: Frame, by_color: np.ndarray, T_world_camera: np.ndarray, table: float
+) -> np.ndarray:
+    """(H, W) float32 that a pixel is of the thing: what rises from the table may be, whatever its colour.
+
+    Colours tell only where no depth was measured: a white thing on a light cloth has none of its own.
+    """
+    z = to_world(T_world_camera, frame.camera.unproject(frame.depth))[..., 2] - table
+    z = cv2.medianBlur(z.astype(np.float32), 3)
+    chance = np.clip(z / _RISES - 0.5, 0, 1) * (z < 1.2 * it.height + 0.02)
+    return np.where(frame.depth > 0, chance, by_color).astype(np.float32)
+
+
 def find_seats(it: Standing, frame: Frame, chance: np.ndarray, T_world_camera: np.ndarray, table: float) -> np.ndarray:
     """(k, 2) where on the table most of what looks like the thing is, metres, the likeliest first."""
     camera = frame.camera

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 
 pytest.importorskip("mujoco", reason="the judge needs MuJoCo: pip install robodistill[sim]")
 pytest.importorskip("roboticstoolbox", reason="robots need roboticstoolbox: pip install robodistill[robot]")
@@ -13,7 +14,7 @@ from robodistill.bench.figures import Figures  # noqa: E402
 from robodistill.bench.grasp import _tried, graspable_phrases  # noqa: E402
 from robodistill.bench.run import run_bench  # noqa: E402
 from robodistill.bench.scans import Scan  # noqa: E402
-from robodistill.bench.true_surface import true_surface  # noqa: E402
+from robodistill.bench.true_surface import true_surface, winding_number  # noqa: E402
 from robodistill.errors import BadInput, HonestNo  # noqa: E402
 from robodistill.grasp.planner import GraspPlanner  # noqa: E402
 from robodistill.progress import silent  # noqa: E402
@@ -62,6 +63,21 @@ def test_a_try_is_counted_once_and_by_its_reason(scene):
         failed = [name for name in value if name.startswith("failed") and value[name]]
         told = {"right": [], "wrong": ["failed: another object was lifted"], "none": ["failed: no grasp"]}
         assert failed == told[case]
+
+
+def test_the_true_surface_is_what_can_be_seen():
+    """A closed mesh goes once around what is inside; no point of a thing's surface is inside of one of its pieces."""
+    box = trimesh.creation.box((1, 1, 1))
+    np.testing.assert_allclose(
+        winding_number(box, np.array([[0, 0, 0], [0.6, 0, 0], [0.49, 0.1, 0]])), [1, 0, 1], atol=1e-9
+    )
+    made = make_scene(3, ["ball"])
+    thing = made.objects[0]
+    surface, owners = true_surface(made)
+    points, T = surface.points[owners == thing.id], np.linalg.inv(thing.T_world_object)
+    before = (points + 0.001 * surface.normals[owners == thing.id]) @ T[:3, :3].T + T[:3, 3]
+    inside = [winding_number(piece.solid.mesh, before) > 0.5 for piece in thing.spec.pieces if piece.touches]
+    assert len(points) > 100 and np.any(inside, axis=0).mean() < 0.01
 
 
 def test_options_that_a_benchmark_does_not_take_are_named():

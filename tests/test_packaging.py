@@ -159,7 +159,7 @@ def test_colcon_builds(source, tmp_path, link):
         "import robodistill.resources as r, pathlib\n"
         "print(r.find_resource('launch')); print(*pathlib.Path(r.__file__).parent.glob('raster/_kernel.so'))"
     )
-    script = f". {tmp_path}/install/setup.sh && python3 -c \"{code}\""
+    script = f'. {tmp_path}/install/setup.sh && python3 -c "{code}"'
     done = run(["sh", "-c", script], cwd="/", env=plain)
     assert done.returncode == 0 and "_kernel.so" in done.stdout, done.stdout + done.stderr
 

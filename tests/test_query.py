@@ -13,6 +13,7 @@ from robodistill.config import QueryConfig
 from robodistill.errors import BadInput, UnsupportedVersion
 from robodistill.field.features import Decoder, FeatureLayer
 from robodistill.field.gaussians import GaussianField
+from robodistill.language import query
 from robodistill.language.phrase import other_colors, whole_of, without_color
 from robodistill.language.query import Querier
 from robodistill.language.segment import label_gaussians, segment
@@ -86,6 +87,37 @@ def test_answers_hang_neither_on_feature_length_nor_on_the_metric(field):
     answers = [Querier(field, it, TEXT, QueryConfig())("red slab") for it in (layer, longer, turned)]
     assert all(torch.equal(a.gaussians, answers[0].gaussians) for a in answers[:2])
     assert iou(answers[2], answers[0].mask(len(field))) > 0.99
+
+
+def test_a_neighbour_of_the_same_colour_is_left_out(field):
+    """What is red only, and touches the red slab, is no slab."""
+    layer = field.layer()
+    y = field.means[:, 1]
+    plank = truth(field, 1) & (y > y[truth(field, 1)].quantile(0.6))
+    codes = layer.codes.clone()
+    codes[plank] = TEXT.encode_text(["red"]).half()
+    found = Querier(field, replace(layer, codes=codes), TEXT, QueryConfig())("red slab")
+    assert found.found and iou(found, truth(field, 1, 3) & ~plank) > 0.85
+
+
+@pytest.mark.parametrize("floor", [0.0, -0.2])
+def test_contrasts_in_two_steps_give_the_same_answers(field, monkeypatch, floor):
+    """With many contrasts most Gaussians drop out after the first few; what is selected does not change."""
+
+    class Wordy(TruthTeacher):
+        """Compares a phrase with other words."""
+
+        def contrasts(self, phrase: str, inside: str | None = None) -> torch.Tensor:
+            return self.encode_text(["mug", "pen", "background", "hammer", "bowl", "spoon", "cup", "pan"])
+
+    phrases, text = ("red slab", "blue slab", "slab", "green slab", PART), Wordy("dim=256")
+    text.calibration = replace(text.calibration, floor=floor)
+    quick = [Querier(field, field.layer(), text, QueryConfig())(phrase) for phrase in phrases]
+    assert [it.found for it in quick[:2]] == [True, True]
+    monkeypatch.setattr(query, "_FIRST", 1000)
+    for one, phrase in zip(quick, phrases, strict=True):
+        whole = Querier(field, field.layer(), text, QueryConfig())(phrase)
+        assert torch.equal(one.gaussians, whole.gaussians) and one.score == whole.score
 
 
 def test_scores_are_a_heat_map(ask, field):

@@ -12,9 +12,12 @@ from robodistill.capture.frame import Frame
 from robodistill.config import FitConfig, PolicyConfig
 from robodistill.field.fit import Fit
 from robodistill.field.gaussians import GaussianField
+from robodistill.field.render import view_tensors
 from robodistill.geometry.camera import Camera
+from robodistill.raster.projection import project_gaussians
 
-_STEPS = 60
+_STEPS = 75
+_COLORS, _LAST = 0.04, 0.2  # learning rate of colours, and share of all rates left at the end: few steps are made
 _REACH = 0.05  # metres around what changed: shadows and light
 _MARGIN = 6  # pixels around its picture
 _LEAST = 8  # pixels of a side
@@ -26,7 +29,9 @@ class _PartialFit(Fit):
     def __init__(self, field: GaussianField, frames: list[Frame], free: Tensor) -> None:
         """Begin; `free` (N,) bool are those that are fitted."""
         policy = PolicyConfig(first_step=10 * _STEPS)
-        super().__init__(field, frames, FitConfig(steps=_STEPS, sh_degree=field.sh_degree, sh_from=0.0, policy=policy))
+        rates = {"lr_colors": _COLORS, "lr_final": _LAST}
+        config = FitConfig(steps=_STEPS, sh_degree=field.sh_degree, sh_from=0.0, policy=policy, **rates)
+        super().__init__(field, frames, config)
         self._fixed = ~free
 
     def _update(self) -> None:
@@ -45,10 +50,29 @@ def refined(field: GaussianField, frames: Sequence[Frame], changed: np.ndarray) 
     pieces = [piece for piece in (_around(frame, means[near]) for frame in frames) if piece is not None]
     if not pieces:
         return field
-    fit = _PartialFit(field, pieces, torch.from_numpy(near).to(field.means.device))
+    rows = torch.stack([_shown(field, piece) for piece in pieces]).any(0).nonzero()[:, 0]  # what no piece shows costs
+    free = torch.from_numpy(near).to(rows.device)[rows]
+    fit = _PartialFit(replace(field, features={}, groups=None).select(rows), pieces, free)
     while not fit.is_done:
         fit.step()
-    return fit.field()
+    return _replaced(field, rows[free], fit.field().select(free))
+
+
+@torch.no_grad()
+def _shown(field: GaussianField, piece: Frame) -> Tensor:
+    """(N,) bool: Gaussians that a piece may show."""
+    viewmats, Ks = view_tensors(field.means, piece.camera, piece.T_world_camera)
+    shape = (field.means, field.quats_wxyz, field.scales, field.opacities)
+    return project_gaussians(*shape, viewmats, Ks, piece.camera.width, piece.camera.height).radii[0, :, 0] > 0
+
+
+def _replaced(field: GaussianField, rows: Tensor, part: GaussianField) -> GaussianField:
+    """A field with other Gaussians in some rows; their features stay."""
+    values = {}
+    for name in ("means", "quats_wxyz", "scales", "opacities", "sh"):
+        values[name] = getattr(field, name).clone()
+        values[name][rows] = getattr(part, name)
+    return replace(field, **values)
 
 
 def _around(frame: Frame, points: np.ndarray) -> Frame | None:

@@ -23,13 +23,12 @@ from robodistill.edit.motion import Cloud, find_motion
 from robodistill.edit.refine import refined
 from robodistill.errors import BadInput
 from robodistill.field.gaussians import GaussianField
-from robodistill.field.render import render, shortest_axes, view_tensors
+from robodistill.field.render import shortest_axes, view_tensors
 from robodistill.field.seed import seed_field
 from robodistill.field.standing import support_plane
-from robodistill.raster.rasterize import cell_weights
+from robodistill.raster.rasterize import rasterize, view_colors
 from robodistill.raster.sh import rgb_to_sh0, sh0_to_rgb
 
-_ROUNDS = 1  # of correcting light
 _LIT = 0.5  # pixels that a Gaussian must make in the new views before its colour is corrected
 _FAR = 0.8  # metres that a thing may have gone
 _SPACING = 0.7  # of the field's own, at which new surface is seeded
@@ -154,24 +153,25 @@ def _with_features(added: GaussianField, known: GaussianField) -> GaussianField:
 
 @torch.no_grad()
 def _relit(field: GaussianField, frames: list[Frame]) -> GaussianField:
-    """Colours corrected by the mean residual that each Gaussian has in the new views, weighted as it is blended."""
-    for _ in range(_ROUNDS):
-        total, weight = torch.zeros_like(field.means), torch.zeros_like(field.opacities)
-        for frame in frames:
-            camera = frame.camera
-            seen = render(field, camera, frame.T_world_camera)
-            truth = torch.from_numpy(frame.rgb).to(seen.rgb) / 255
-            viewmats, Ks = view_tensors(field.means, camera, frame.T_world_camera)
-            shape = (field.means, field.quats_wxyz, field.scales, field.opacities)
-            size = (camera.width, camera.height)
-            starts, pixels, weights = cell_weights(*shape, viewmats[0], Ks[0], *size, *size)
-            owner = torch.arange(len(field), device=weights.device).repeat_interleave(starts.diff())
-            residual = (truth - seen.rgb).reshape(-1, 3)[pixels.long()]
-            total.index_add_(0, owner, weights[:, None] * residual)
-            weight.index_add_(0, owner, weights)
-        sure = weight / (weight + _LIT)
-        shift = total / weight.clamp_min(1e-6)[:, None] * sure[:, None]
-        sh = field.sh.clone()
-        sh[:, 0] += shift * (rgb_to_sh0(shift.new_ones(1)) - rgb_to_sh0(shift.new_zeros(1)))
-        field = replace(field, sh=sh)
-    return field
+    """Colours corrected by the mean residual that each Gaussian has in the new views, weighted as it is blended.
+
+    The gradient of an image is this sum of blending weights, times what comes in: the residual, and one.
+    """
+    total, weight = torch.zeros_like(field.means), torch.zeros_like(field.opacities)
+    shape = (field.means, field.quats_wxyz, field.scales, field.opacities)
+    for frame in frames:
+        camera, rgb = frame.camera, torch.from_numpy(frame.rgb) / 255
+        viewmats, Ks = view_tensors(field.means, camera, frame.T_world_camera)
+        colors = view_colors(field.means, field.sh, viewmats, field.sh_degree)[0]
+        with torch.enable_grad():
+            columns = torch.nn.functional.pad(colors, (0, 1)).requires_grad_()
+            image, alphas, _ = rasterize(*shape, columns, viewmats, Ks, camera.width, camera.height)
+        residual = rgb.to(image) - image[0, ..., :3] - (1 - alphas[0]) * image.new_tensor(field.background)
+        (pulled,) = torch.autograd.grad(image, columns, torch.nn.functional.pad(residual, (0, 1), value=1.0)[None])
+        total += pulled[:, :3]
+        weight += pulled[:, 3]
+    sure = weight / (weight + _LIT)
+    shift = total / weight.clamp_min(1e-6)[:, None] * sure[:, None]
+    sh = field.sh.clone()
+    sh[:, 0] += shift * (rgb_to_sh0(shift.new_ones(1)) - rgb_to_sh0(shift.new_zeros(1)))
+    return replace(field, sh=sh)

@@ -7,7 +7,7 @@ must fit the phrase better than the same phrase in any other colour; and "X of t
 what is more X of the Y than Y (compare Rashid et al., "LERF-TOGO", CoRL 2023).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from robodistill.language.phrase import other_colors, whole_of, without_color
 from robodistill.language.selection import Selection, select
 from robodistill.teachers.teacher import TextTeacher
 
+_FIRST, _SAMPLE = 6, 512  # contrasts that all Gaussians are compared with, and Gaussians that say which these are
 _VOTES = 3  # rounds in which an outline is smoothed
 
 
@@ -83,7 +84,7 @@ class Querier:
 
     def _object(self, phrase: str) -> Selection:
         texts = self._texts(phrase)
-        margins = self._margins(texts, self._codes)
+        margins = self._screened(texts)
         peak = _upper(margins, self.config.peak)
         pieces = self._pieces(margins >= self._between(peak, self.config.share), self.config.least)
         if not pieces:
@@ -93,12 +94,14 @@ class Querier:
         # the piece's own level draws its outline: the first threshold was the whole field's
         marked = margins >= self._between(float(margins[piece].mean()), self.config.outline)
         floor = self._text.calibration.floor
-        # with other answers as contrasts, a difference below the floor speaks for one of them
-        if texts.plain is not None and floor < 0:
-            # a red jar's yellow lid is of the jar: what is of the kind belongs to it unless its colour says no
-            kinds = self._margins(texts.plain, self._codes)
-            of_kind = kinds >= self._between(float(kinds[piece].mean()), self.config.outline)
-            marked |= of_kind & (margins >= floor)
+        if texts.plain is not None:
+            near = (marked if floor >= 0 else margins >= floor).nonzero()[:, 0]
+            level = float(self._margins(texts.plain, self._codes[piece]).mean())
+            of_kind = self._margins(texts.plain, self._codes[near]) >= self._between(level, self.config.outline)
+            # with other answers as contrasts, a difference below the floor speaks for one of them: a red jar's yellow
+            # lid is of the jar, for what is of the kind belongs to it unless its colour says no. With words that fit
+            # anything as contrasts, what has the colour only, as a red pan beside it, does not belong to it
+            marked[near] = of_kind if floor >= 0 else marked[near] | of_kind
         piece = self._outlined(self._grown(piece, marked), marked)
         return self._answer(phrase, texts, piece)
 
@@ -154,6 +157,20 @@ class Querier:
     def _margins(self, texts: _Texts, codes: Tensor) -> Tensor:
         fits = codes @ torch.cat([texts.phrase[None], texts.contrasts]).mT
         return fits[:, 0] - fits[:, 1:].amax(1) if len(texts.contrasts) else fits[:, 0]
+
+    def _screened(self, texts: _Texts) -> Tensor:
+        """(N,) margins; of a Gaussian below the floor no more than that it is: most drop out after a few contrasts."""
+        if len(texts.contrasts) <= _FIRST:
+            return self._margins(texts, self._codes)
+        sample = self._codes[:: max(1, len(self._codes) // _SAMPLE)]
+        wins = torch.bincount((sample @ texts.contrasts.mT).argmax(1), minlength=len(texts.contrasts))
+        order = wins.argsort(descending=True)
+        margins = self._margins(replace(texts, contrasts=texts.contrasts[order[:_FIRST]]), self._codes)
+        rows = (margins >= self._text.calibration.floor).nonzero()[:, 0]
+        margins[rows] = self._margins(texts, self._codes[rows])
+        # thresholds lie above the floor as soon as the best do
+        enough = (margins >= self._text.calibration.floor).sum() >= self.config.peak
+        return margins if enough else self._margins(texts, self._codes)
 
     def _gain(self, texts: _Texts, of_whole: _Texts, codes: Tensor) -> Tensor:
         """(n,) how much more like a part than like the whole and than like its other parts codes are."""

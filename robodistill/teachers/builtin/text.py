@@ -28,6 +28,7 @@ class Phrasebook:
         for role, dim in BLOCKS.items():
             starts[role], at = at, at + dim
         self._starts = starts
+        self._known: dict[tuple[str, tuple[str, ...]], Tensor] = {}
 
     def vectors(self, phrases: Sequence[str]) -> Tensor:
         """(n, 112), each as long as the root of how many roles it names.
@@ -59,12 +60,17 @@ class Phrasebook:
     def _vector(self, named: Named) -> Tensor:
         vector = torch.zeros(DIM)
         for role, concepts in named.items():
-            rows = self._directions[role][[CONCEPTS[role].index(it) for it in concepts]].cpu()
             start = self._starts[role]
-            # the shortest vector that fits each of a family as one concept fits itself
-            fitting = torch.linalg.lstsq(rows, torch.ones(len(rows), 1), driver="gelsd").solution[:, 0]
-            vector[start : start + BLOCKS[role]] = fitting * _LENGTH
+            vector[start : start + BLOCKS[role]] = self._block(role, concepts)
         return vector
+
+    def _block(self, role: str, concepts: tuple[str, ...]) -> Tensor:
+        """(dims,) the shortest vector that fits each of a family as one concept fits itself."""
+        if (role, concepts) not in self._known:
+            rows = self._directions[role][[CONCEPTS[role].index(it) for it in concepts]].cpu()
+            fitting = torch.linalg.lstsq(rows, torch.ones(len(rows), 1), driver="gelsd").solution[:, 0]
+            self._known[role, concepts] = fitting * _LENGTH
+        return self._known[role, concepts]
 
 
 def _covers(role: str, other: str, concepts: tuple[str, ...]) -> bool:

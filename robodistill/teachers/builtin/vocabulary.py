@@ -69,7 +69,7 @@ def known_words() -> tuple[str, ...]:
 def _terms(phrase: str) -> list[tuple[str, tuple[Term, ...]]]:
     """The terms of a phrase from left to right, the longest first."""
     table, spoken = _table(), _spoken(phrase)
-    longest = max(len(term.split()) for term in table)
+    longest = _longest()
     found, at = [], 0
     while at < len(spoken):
         for count in range(min(longest, len(spoken) - at), 0, -1):
@@ -88,6 +88,12 @@ def _terms(phrase: str) -> list[tuple[str, tuple[Term, ...]]]:
                 )
         at += count
     return found
+
+
+@cache
+def _longest() -> int:
+    """Words in the longest term."""
+    return max(len(term.split()) for term in _table())
 
 
 def _spoken(phrase: str) -> list[str]:

@@ -60,7 +60,7 @@ class TrackingConfig:
     """By which parts that touch may leave their prediction against each other from frame to frame, metres."""
     joint_rounds: int = 2
     """Passes over all frames with the parts on their joints."""
-    jump: float = 0.008
+    jump: float = 0.003
     """By how much a part may leave its prediction from frame to frame, metres, one standard deviation."""
 
 

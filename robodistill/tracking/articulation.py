@@ -125,6 +125,11 @@ class Articulation:
                 values[k] = Rotation.from_matrix(relative[:3, :3]).as_rotvec() @ joint.axis
         return State(Ts[self.root].copy(), values, loose)
 
+    def with_part_at(self, state: State, part: int, T: np.ndarray) -> State:
+        """The same values with the whole where a part is at (4, 4)."""
+        alone = self.poses(State(np.eye(4), state.values, state.loose))[part]
+        return State(T @ np.linalg.inv(alone), state.values, state.loose)
+
     def moved(self, state: State, x: np.ndarray) -> State:
         """The state after a step (freedoms,)."""
         T = _about(state.T_camera_root, self.centers[self.root], x[:6])
@@ -148,7 +153,7 @@ class Articulation:
         for joint in self.joints:
             R, t = Ts[joint.parent, :3, :3], Ts[joint.parent, :3, 3]
             axis, origin = R @ joint.axis, R @ joint.origin + t
-            for p in self._moved_by(joint):
+            for p in self.moved_by(joint):
                 rows = slice(6 * p, 6 * p + 6)
                 if joint.kind == "free":
                     turned = np.kron(np.eye(2), R)
@@ -175,7 +180,7 @@ class Articulation:
                 change = parent @ change @ np.linalg.inv(parent)
                 omega = Rotation.from_matrix(change[:3, :3]).as_rotvec() / _STEP
                 column = np.zeros(6 * len(Ts))
-                for p in self._moved_by(joint):
+                for p in self.moved_by(joint):
                     v = (change[:3, :3] @ middles[p] + change[:3, 3] - middles[p]) / _STEP
                     column[6 * p : 6 * p + 6] = [*v, *omega]
                 columns.append(column)
@@ -189,7 +194,7 @@ class Articulation:
             at += _shapes(joint)
         return replace(self, joints=tuple(joints))
 
-    def _moved_by(self, joint: Joint) -> list[int]:
+    def moved_by(self, joint: Joint) -> list[int]:
         """The child and all that hangs on it."""
         moved = [joint.child]
         for other in self.joints:

@@ -57,17 +57,19 @@ class Background:
         if (self._added - 1) % self._every:
             return
         covered = cv2.dilate(covered.astype(np.uint8), np.ones((2 * _MARGIN + 1,) * 2, np.uint8)) > 0
-        self._frames.append(np.where(covered[..., None], np.float32(np.inf), rgb))
+        open_ = ~self._first  # nothing else is learned anew
+        self._frames.append(np.where(covered[open_][:, None], np.float32(np.inf), rgb[open_]))
         if len(self._frames) > _KEPT:
             self._frames = self._frames[::2]
             self._every *= 2
         ordered = np.sort(np.stack(self._frames), axis=0)
         free = np.isfinite(ordered[..., 0]).sum(0)
-        middle = np.take_along_axis(ordered, np.maximum(free - 1, 0)[None, ..., None] // 2, axis=0)[0]
+        middle = np.take_along_axis(ordered, np.maximum(free - 1, 0)[None, :, None] // 2, axis=0)[0]
         # what the object rested on for most of the film only the followed frames can tell from it
-        sure = ((free > 0) & (self._stable == 0)) | ((free >= _FREE) & ~self._first)
-        self.known = np.where(sure, 1, self._stable).astype(np.float32)
-        self.rgb = np.where(sure[..., None], middle, self._common).astype(np.float32)
+        sure = (free >= _FREE) | ((free > 0) & (self._stable[open_] == 0))
+        self.known, self.rgb = self._stable.copy(), self._common.copy()
+        self.known[open_] = np.maximum(self.known[open_], sure)
+        self.rgb[open_] = np.where(sure[:, None], middle, self.rgb[open_])
 
     def under(self, rgb: np.ndarray) -> np.ndarray:
         """(H, W, 3) the background in the light of a frame (H, W, 3): shadows move over it with hands and object.

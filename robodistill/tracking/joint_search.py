@@ -17,7 +17,7 @@ from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint, JointKind
 from robodistill.tracking.photometric import Quadratic
 
-_FRAMES = 40  # that are asked
+_FRAMES = 24  # that are asked
 _CAP = 200.0  # a frame's objection that counts half
 _TRIALS, _STEPS = 2, 6  # Gauss-Newton steps of all starts, and of the best few
 _BEST = 3

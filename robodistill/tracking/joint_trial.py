@@ -7,9 +7,8 @@ are nearest is taken.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
@@ -17,21 +16,23 @@ from scipy.spatial.transform import Rotation
 from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
 from robodistill.tracking.articulation import Articulation, joint_motion
-from robodistill.tracking.model import Layers, PartModel, Window
+from robodistill.tracking.look import Look
+from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
-from robodistill.tracking.photometric import Picture, misfit, window_of
 from robodistill.tracking.refine import refine, to_box
-from robodistill.tracking.tracker import Followed
+from robodistill.tracking.tracker import Followed, picture_of
 
 _FRAMES = 12  # that are asked
-_AROUND = 0.25  # of the object's size, drawn around it: where its part may go
 _SEEN = 0.4  # of the parent, in them
 _TURNS = np.arange(-1.75, 1.76, 0.25)  # rad
 _FURTHER = np.array([*np.arange(-3.0, -1.9, 0.25), *np.arange(2.0, 3.1, 0.25)])  # of what turns in place, as lids do
 _IN_PLACE = 0.4  # of the radius of a part, from its middle to the axis
 _SLIDES = np.arange(-0.42, 0.43, 0.06)  # of the object's size
+_EACH, _MORE = 3, 8  # every third frame is asked of all joints, the others of the best few
 _BEST = 3  # that are solved for
+_MOVES = 0.005  # of a thousand pixels of half size that a frame must gain, on the mean, by a part's not being fixed
 _HINGE, _SCREW = 0.03, 0.01  # of the cost that a hinge must gain over a slide, and a screw over a hinge
+_RANK = {"prismatic": 0.0, "revolute": _HINGE, "screw": _SCREW}
 _RISE = 0.004  # metres along its axis that make a turn a screw
 _TOUCH = 0.02  # of the object's size between parts that touch
 _WIDE = 0.2  # of the object's size: of what touches over more, a hinge may be at an edge
@@ -51,23 +52,28 @@ def try_joints(
     Args:
         frames: (H, W, 3) uint8, all that were followed.
         followed: The free parts' way.
-        found: A joint between the two, to begin with.
+        found: A joint between the two, to begin with. A fixed one stays if the pictures are nearer with no other.
     """
     chosen = _frames(followed, found.parent)
-    looks = [_Look.at(model, frames[t], camera, followed, int(t), found.child, config) for t in chosen]
+    looks = [_look(model, frames[t], camera, followed, int(t), config) for t in chosen]
     chosen, looks = chosen[[look is not None for look in looks]], [look for look in looks if look is not None]
     if not looks:
         return found
-    tried = []
-    for joint in [found] + _likely(model, found):
-        grid = _SLIDES * model.size if joint.kind == "prismatic" else _TURNS
-        costs = np.array([[look.cost(joint, value) for value in grid] for look in looks])
-        if joint.kind != "prismatic" and _distance(model, joint) < _IN_PLACE * model.radii[joint.child]:
-            costs = np.hstack([costs, [[look.cost(joint, value) for value in _FURTHER] for look in looks]])
-            grid = np.concatenate([grid, _FURTHER])
-        tried.append((float(costs.min(1).mean()), replace(joint, values=grid[costs.argmin(1)])))
-    tried.sort(key=lambda one: one[0])
-    solved = [_solved(model, frames, camera, followed, chosen, joint, config) for _, joint in tried[:_BEST]]
+    first, rest = looks[::_EACH], [look for k, look in enumerate(looks) if k % _EACH]
+    known = [found] if found.kind in _RANK else []
+    tried = [(joint, _values(model, joint)) for joint in known + _likely(model, found)]
+    costs = [_costs(first, joint, values) for joint, values in tried]
+    best = np.argsort([cost.min(1).mean() for cost in costs])[:_MORE]
+    for k in best:
+        every = np.zeros((len(looks), len(tried[k][1])))
+        every[::_EACH] = costs[k]
+        every[np.arange(len(looks)) % _EACH > 0] = _costs(rest, *tried[k])
+        costs[k] = every
+    best = sorted(best, key=lambda k: costs[k].min(1).mean())[:_BEST]
+    if not known and (_costs(looks, tried[best[0]][0], np.zeros(1)).mean() - costs[best[0]].min(1).mean()) < _MOVES:
+        return found
+    starts = [replace(tried[k][0], values=tried[k][1][costs[k].argmin(1)]) for k in best]
+    solved = [_solved(model, frames, camera, followed, chosen, joint, config) for joint in starts]
     best = _chosen(model, solved)
     if best.kind == "revolute":
         screw = _solved(model, frames, camera, followed, chosen, replace(best, kind="screw"), config)
@@ -76,50 +82,30 @@ def try_joints(
     return best if turn is None else replace(best, axis=Rotation.from_rotvec(turn).as_matrix() @ best.axis)
 
 
-@dataclass(frozen=True, eq=False)
-class _Look:
-    """A frame at half size, and all parts but one drawn there."""
+def _look(
+    model: PartModel, image: np.ndarray, camera: Camera, followed: Followed, t: int, config: TrackingConfig
+) -> Look | None:
+    picture = picture_of(image, camera, followed.background)
+    return Look.at(model, picture, followed.Ts_camera_part[t], followed.quadratics[t], config)
 
-    model: PartModel
-    picture: Picture
-    Ts: np.ndarray
-    layers: Layers
-    window: Window
-    lights: np.ndarray
-    child: int
-    spread: float
-    blur: float
 
-    @staticmethod
-    def at(
-        model: PartModel,
-        image: np.ndarray,
-        camera: Camera,
-        followed: Followed,
-        t: int,
-        child: int,
-        config: TrackingConfig,
-    ) -> "_Look | None":
-        half = camera.resized(camera.width // 2, camera.height // 2)
-        rgb, background = image.astype(np.float32) / 255, followed.background
-        planes = (rgb, background.under(rgb), background.known)
-        small = [cv2.resize(x, (half.width, half.height), interpolation=cv2.INTER_AREA) for x in planes]
-        Ts = followed.Ts_camera_part[t]
-        depth = float(np.median(model.posed_points(Ts)[:, 2]))
-        window = window_of(model, Ts, half, int(_AROUND * model.size * half.K[0, 0] / max(depth, 0.05)))
-        if window is None:
-            return None
-        lights = followed.quadratics[t].lights
-        return _Look(
-            *(model, Picture(*small, half), Ts, model.draw(Ts, window), window, lights, child),
-            *(1.4 * config.spread, 0.5 * config.blur),
-        )
+def _values(model: PartModel, joint: Joint) -> np.ndarray:
+    """Those that are tried."""
+    if joint.kind == "prismatic":
+        return _SLIDES * model.size
+    in_place = _distance(model, joint) < _IN_PLACE * model.radii[joint.child]
+    return np.concatenate([_TURNS, _FURTHER]) if in_place else _TURNS
 
-    def cost(self, joint: Joint, value: float) -> float:
-        Ts = self.Ts.copy()
-        Ts[self.child] = Ts[joint.parent] @ joint_motion(joint, value)
-        layers = self.layers.redrawn(self.model, Ts, self.child, self.window)
-        return misfit(self.model, Ts, self.picture, self.spread, self.lights, self.blur, (layers, self.window))
+
+def _costs(looks: list[Look], joint: Joint, values: np.ndarray) -> np.ndarray:
+    """(looks, values)."""
+    costs = np.zeros((len(looks), len(values)))
+    for k, look in enumerate(looks):
+        for j, value in enumerate(values):
+            Ts = look.Ts.copy()
+            Ts[joint.child] = Ts[joint.parent] @ joint_motion(joint, value)
+            costs[k, j] = look.cost(Ts, [joint.child])
+    return costs
 
 
 def _frames(followed: Followed, parent: int) -> np.ndarray:
@@ -170,7 +156,8 @@ def _solved(
     joints = (joint, *(replace(blank, child=p) for p in others))
     lean = replace(config, wide_steps=1, fine_steps=2)
     tree = Articulation(joints, model.centers)
-    found = refine(model, [frames[t] for t in chosen], camera, followed.background, Ts, tree, lean, search=False)
+    some, seen = [frames[t] for t in chosen], [followed.quadratics[t] for t in chosen]
+    found = refine(model, some, camera, followed.background, Ts, seen, tree, lean, film=False)
     values = np.array([state.values[0] for state in found.states])
     cost = float(np.mean([q.cost if np.isfinite(q.cost) else 0.0 for q in found.quadratics]))
     return replace(found.articulation.joints[0], values=values), cost
@@ -179,7 +166,7 @@ def _solved(
 def _chosen(model: PartModel, solved: list[tuple[Joint, float]]) -> Joint:
     """The nearest, unless a simpler one is about as near; costs are negative."""
     best, at = None, np.inf
-    for kind, gain in (("prismatic", 0.0), ("revolute", _HINGE), ("screw", _SCREW)):
+    for kind, gain in _RANK.items():
         more = gain * abs(at) if best is not None else 0.0
         for joint, cost in sorted(solved, key=lambda one: one[1]):
             if joint.kind != kind or cost >= at - more:

@@ -36,6 +36,11 @@ class Window:
         """Rows and columns of the camera's picture."""
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
+    def inside(self, box: tuple[slice, slice]) -> "Window":
+        """A part of it, given by rows and columns."""
+        (top, bottom), (left, right) = ((s.start, s.stop) for s in box)
+        return Window(self.camera, self.left + left, self.top + top, right - left, bottom - top)
+
     def rays(self, mask: np.ndarray) -> np.ndarray:
         """(n, 2) float32 slopes x / z, y / z of the pixels that a mask (H, W) names."""
         v, u = np.nonzero(mask)
@@ -58,55 +63,43 @@ class Layers:
     """(P, H, W, 3) towards the camera, in the field's coordinates at rest."""
 
     @cached_property
-    def _order(self) -> np.ndarray:
-        """(P, H, W) parts from near to far. Off its own edge a part has no depth: there it is as far as can be."""
-        z = np.where(self.alpha > 0.02, self.depth / np.maximum(self.alpha, 1e-3), np.inf)
-        return np.argsort(z, axis=0, kind="stable")
-
-    @cached_property
-    def _through(self) -> np.ndarray:
-        """(P + 1, H, W) share of each pixel that the nearest k parts leave free."""
-        through = np.ones((len(self.alpha) + 1, *self.alpha.shape[1:]), self.alpha.dtype)
-        np.cumprod(1 - self._sorted(self.alpha), axis=0, out=through[1:])
-        return through
-
-    @cached_property
     def in_sight(self) -> np.ndarray:
         """(P, H, W) share of each pixel of a part that no nearer part hides."""
-        share = np.empty_like(self.alpha)
-        np.put_along_axis(share, self._order, self._through[:-1], axis=0)
+        # off its own edge a part has no depth: there it is as far as can be
+        z = np.where(self.alpha > 0.02, self.depth / np.maximum(self.alpha, 1e-3), np.inf)
+        share = np.ones_like(self.alpha)
+        for p in range(len(z)):
+            for q in range(p):
+                nearer = z[q] <= z[p]
+                share[p] *= 1 - self.alpha[q] * nearer
+                share[q] *= 1 - self.alpha[p] * ~nearer
         return share
 
     def over(self, colors: np.ndarray, behind: np.ndarray) -> np.ndarray:
         """(H, W, 3) the parts over a background (H, W, 3), colours (P, H, W, 3) times alpha."""
-        return self._through[-1][..., None] * behind + np.einsum("phw,phwc->hwc", self.in_sight, colors)
+        sight, shown = self.in_sight, np.prod(1 - self.alpha, 0)[..., None] * behind
+        for p, color in enumerate(colors):
+            shown += sight[p][..., None] * color
+        return shown
 
-    def without_each(self, colors: np.ndarray, behind: np.ndarray) -> np.ndarray:
-        """(P, H, W, 3) the same P times, each with one part left out: what is before it and what is behind it."""
-        alpha, colors = self._sorted(self.alpha), self._sorted(colors)
-        farther, found = behind, np.empty_like(colors)
-        for k in range(len(alpha) - 1, -1, -1):
-            found[k] = self._through[k][..., None] * farther
-            farther = colors[k] + (1 - alpha[k])[..., None] * farther
-        nearer = np.zeros_like(behind)
-        for k in range(len(alpha)):
-            found[k] += nearer
-            nearer = nearer + self._through[k][..., None] * colors[k]
-        rest = np.empty_like(found)
-        np.put_along_axis(rest, self._order[..., None], found, axis=0)
-        return rest
+    def without(self, part: int, colors: np.ndarray, behind: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
+        """(h, w, 3) the same in a box, rows and columns, with one part left out."""
+        others = [p for p in range(len(self.alpha)) if p != part]
+        own = (self.color, self.alpha, self.depth, self.normal)
+        color, alpha, depth, normal, colors = (array[(slice(None), *box)][others] for array in (*own, colors))
+        return Layers(color, alpha, depth, normal).over(colors, behind[box])
 
-    def _sorted(self, array: np.ndarray) -> np.ndarray:
-        order = self._order if array.ndim == 3 else self._order[..., None]
-        return np.take_along_axis(array, order, axis=0)
+    def box(self, part: int, margin: int) -> tuple[slice, slice]:
+        """Rows and columns that a part covers, and a margin around them."""
+        covers = self.alpha[part] > 1e-3
+        return tuple(_span(covers.any(axis), margin) for axis in (1, 0))
 
-    def redrawn(self, model: "PartModel", Ts_camera_part: np.ndarray, part: int, window: Window) -> "Layers":
-        """The same with one part where poses (P, 4, 4) now have it."""
-        one = model.draw(Ts_camera_part, window, [part])
-        arrays = []
+    def redrawn(self, model: "PartModel", Ts_camera_part: np.ndarray, parts: Sequence[int], window: Window) -> "Layers":
+        """The same with some parts where poses (P, 4, 4) now have them."""
+        drawn, arrays = model.draw(Ts_camera_part, window, parts), []
         for name in ("color", "alpha", "depth", "normal"):
             array = getattr(self, name).copy()
-            array[part] = getattr(one, name)[0]
+            array[list(parts)] = getattr(drawn, name)
             arrays.append(array)
         return Layers(*arrays)
 
@@ -157,6 +150,11 @@ class PartModel:
         """(P, 3, 3) at rest, rows: directions of the edges of each part's tightest box."""
         return np.stack([_box_edges(self.points[self.labels == p]) for p in range(self.parts)])
 
+    @cached_property
+    def principal(self) -> np.ndarray:
+        """(P, 3, 3) at rest, rows: principal axes of each part."""
+        return np.stack([_principal_axes(self.points[self.labels == p]) for p in range(self.parts)])
+
     def contacts(self, reach: float, most: int = 200) -> list[tuple[int, int, np.ndarray]]:
         """(a, b, (n, 3) points of part b that lie within `reach` of part a at rest) of each pair that touches."""
         found = []
@@ -178,24 +176,28 @@ class PartModel:
         view = (torch.from_numpy(window.K_corner).float()[None], window.width, window.height)
         layers = []
         for p in range(self.parts) if parts is None else parts:
-            own = self._indices[p]
+            own, axes = self._pieces[p]
             T = torch.from_numpy(Ts_camera_part[p]).float()
-            means, axes = self.field.means[own], self._axes[own]
-            color = view_colors(means, self.field.sh[own], T[None], self.field.sh_degree)[0]
-            depth = means @ T[2, :3] + T[2, 3]
-            columns = torch.cat([color, torch.ones_like(color[:, :1]), depth[:, None], turned_to(axes, means, T)], 1)
-            gaussians = (self.field.quats_wxyz[own], self.field.scales[own], self.field.opacities[own])
-            layers.append(rasterize(means, *gaussians, columns, T[None], *view)[0][0])
+            color = view_colors(own.means, own.sh, T[None], own.sh_degree)[0]
+            depth = own.means @ T[2, :3] + T[2, 3]
+            normal = turned_to(axes, own.means, T)
+            columns = torch.cat([color, torch.ones_like(color[:, :1]), depth[:, None], normal], 1)
+            gaussians = (own.means, own.quats_wxyz, own.scales, own.opacities)
+            layers.append(rasterize(*gaussians, columns, T[None], *view)[0][0])
         stack = torch.stack(layers).numpy()
         return Layers(stack[..., :3], stack[..., 3], stack[..., 4], stack[..., 5:])
 
     @cached_property
-    def _axes(self) -> Tensor:
-        return shortest_axes(self.field.quats_wxyz, self.field.scales)
+    def _pieces(self) -> list[tuple[GaussianField, Tensor]]:
+        """Each part's Gaussians, and their normals."""
+        pieces = [self.field.select(torch.from_numpy(self.labels == p)) for p in range(self.parts)]
+        return [(piece, shortest_axes(piece.quats_wxyz, piece.scales)) for piece in pieces]
 
-    @cached_property
-    def _indices(self) -> list[Tensor]:
-        return [torch.from_numpy(np.flatnonzero(self.labels == p)) for p in range(self.parts)]
+
+def _span(covered: np.ndarray, margin: int) -> slice:
+    """From the first to the last of (n,) bool, and a margin."""
+    at = np.flatnonzero(covered)
+    return slice(max(0, int(at[0]) - margin), min(len(covered), int(at[-1]) + margin + 1)) if len(at) else slice(0, 0)
 
 
 def _box_edges(points: np.ndarray) -> np.ndarray:
@@ -203,5 +205,11 @@ def _box_edges(points: np.ndarray) -> np.ndarray:
     import trimesh
 
     if len(points) < 8:
-        return np.linalg.svd(points - points.mean(0), full_matrices=True)[2]
+        return _principal_axes(points)
     return trimesh.bounds.oriented_bounds(points)[0][:3, :3]
+
+
+def _principal_axes(points: np.ndarray) -> np.ndarray:
+    """(3, 3) rows, of (n, 3) points."""
+    off = points - np.median(points, axis=0)
+    return np.linalg.eigh(off.T @ off)[1].T

@@ -7,6 +7,7 @@ rasteriser; Gauss-Newton needs a handful of drawings, and its curvature says how
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ _LIGHT_STD = (0.03, 0.01, 0.01, 0.01)  # by which a part's light changes from fr
 _MARGIN = 12  # pixels around the object
 _CORRELATED = 20  # pixels and channels that err together: what the scan got wrong is wrong in all of them
 _UNKNOWN = 0.6  # robust error of a pixel whose background nobody has seen
+_IN_SIGHT = 0.15  # share of a part that a frame must agree with to tell its light
 _BY_CHANCE = 0.25  # share of a part's pixels that agree with anything
 _HIDDEN = 0.12  # error of colour of what is not the object, blurred over a few pixels
 
@@ -36,6 +38,17 @@ class Picture:
     camera: Camera
     usable: np.ndarray | None = None
     """(H, W) float32 weight of each pixel, such as 0 on a person; None where all count."""
+
+    @cached_property
+    def half(self) -> "Picture":
+        """The same at half the size."""
+        camera = self.camera.resized(self.camera.width // 2, self.camera.height // 2)
+        planes = (self.rgb, self.background, self.known, self.usable)
+        size = camera.width, camera.height
+        rgb, background, known, usable = (
+            None if x is None else cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in planes
+        )
+        return Picture(rgb, background, known, camera, usable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +73,11 @@ class Quadratic:
     lights: np.ndarray
     """(P, 4) brightness against the scan: `l0 + <l, normal>`, the normal in the field's coordinates at rest."""
 
+    @property
+    def sure_lights(self) -> np.ndarray:
+        """(P, 4) the same; as in the scan for parts out of sight, as what is taken for them has another colour."""
+        return np.where(self.visible[:, None] > _IN_SIGHT, self.lights, unlit(len(self.lights)))
+
 
 def linearize(
     model: PartModel,
@@ -74,10 +92,10 @@ def linearize(
     Args:
         spread: Standard deviation of a right pixel's error, brightness in [0, 1].
         lights: (P, 4) brightness to start from; None for that of the scan.
-        blur: Of picture and drawing, pixels: more is felt from further away.
+        blur: Of picture and drawing, pixels: more is felt from further away. Such pictures are `Picture.half`.
     """
     parts = model.parts
-    lights = _unlit(parts) if lights is None else lights
+    lights = unlit(parts) if lights is None else lights
     drawn = _draw(model, Ts, picture, lights, blur)
     if drawn is None:
         nothing = np.zeros(parts)
@@ -91,35 +109,36 @@ def linearize(
         drawn.error,
     )
     behind, weight = picture.background[window.pixels], drawn.weight
-    # a blurred picture is told by every fourth pixel, a sharp one by every second
-    active = active & _some(active.shape, blur > 0)
+    # a sharp picture is told by every second pixel; a blurred one is of half the size
+    active = active if blur > 0 else active & _checkered(active.shape)
     weight = (4 if blur > 0 else 2) * weight
     agreed = _agreement(error, spread)
     sight = layers.in_sight
-    own = layers.alpha * sight * (layers.alpha > 0.5)
+    share = layers.alpha * sight
+    own = share * (layers.alpha > 0.5)
     area = own.sum((1, 2))
-    visible = (own * (agreed > 0.25)).sum((1, 2)) / np.maximum(area, 1)
+    visible = np.einsum("phw,hw->p", own, (agreed > 0.25).astype(np.float32)) / np.maximum(area, 1)
     # where little of a part agrees, it does so by chance
     chance = (1 / (1 + np.exp((_BY_CHANCE - visible) / 0.04)) + 1e-3).astype(np.float32)
-    share = layers.alpha * sight
-    rests = layers.without_each(lit, behind)
     weight = weight * agreed * np.einsum("phw,p->hw", share, chance) / np.maximum(share.sum(0), 1e-3)
     J = np.zeros((np.count_nonzero(active), 3, 10 * parts), np.float32)
+    numbers = np.cumsum(active).reshape(active.shape) - 1
     for p in range(parts):
         if layers.alpha[p].max() < _LEAST_ALPHA:
             continue
+        box = layers.box(p, int(np.ceil(3 * blur)) + 2)
         # its edges move over what is behind it; edges of what hides it stay
+        rest, hidden = layers.without(p, lit, behind, box), sight[p][box][..., None]
         slopes = [
-            _blurred(
-                (_slope(lit[p], axis) - rests[p] * _slope(layers.alpha[p], axis)[..., None]) * sight[p][..., None], blur
-            )
+            _blurred((_slope(lit[p][box], axis) - rest * _slope(layers.alpha[p][box], axis)[..., None]) * hidden, blur)
             for axis in ((1, 0), (0, 1))
         ]
-        _move(J[:, :, 6 * p : 6 * p + 6], model, Ts, layers, p, slopes, window, active, blur)
-        color = (layers.color[p] * sight[p][..., None])[active]
+        _move(J[:, :, 6 * p : 6 * p + 6], model, Ts, layers, p, slopes, window, active, numbers, box, blur)
+        inside = active[box]
+        rows, color = numbers[box][inside], (layers.color[p][box] * hidden)[inside]
         at = 6 * parts + 4 * p
-        J[:, :, at] = color
-        J[:, :, at + 1 : at + 4] = color[:, :, None] * normal[p][active][:, None]
+        J[rows, :, at] = color
+        J[rows, :, at + 1 : at + 4] = color[:, :, None] * normal[p][box][inside][:, None]
     w = weight[active] / np.float32(_CORRELATED * spread**2)
     flat = J.reshape(-1, J.shape[-1])
     weighted = flat * np.repeat(w, 3)[:, None]
@@ -150,7 +169,7 @@ def misfit(
     made: tuple[Layers, Window] | None = None,
 ) -> float:
     """`linearize(...).cost` alone, which is several times cheaper; what is `made` already need not be drawn."""
-    drawn = _draw(model, Ts, picture, _unlit(model.parts) if lights is None else lights, blur, made)
+    drawn = _draw(model, Ts, picture, unlit(model.parts) if lights is None else lights, blur, made)
     return np.inf if drawn is None else drawn.cost(spread)
 
 
@@ -174,15 +193,14 @@ class _Drawn:
         return float((robust(self.error, spread)[self.active] - without).sum()) / 1000
 
 
-def _some(shape: tuple[int, int], few: bool) -> np.ndarray:
+def _checkered(shape: tuple[int, int]) -> np.ndarray:
     mask = np.zeros(shape, bool)
-    mask[::2, ::2] = True
-    if not few:
-        mask[1::2, 1::2] = True
+    mask[::2, ::2] = mask[1::2, 1::2] = True
     return mask
 
 
-def _unlit(parts: int) -> np.ndarray:
+def unlit(parts: int) -> np.ndarray:
+    """(P, 4) lights of `Quadratic` as in the scan."""
     return np.tile([1.0, 0, 0, 0], (parts, 1))
 
 
@@ -194,7 +212,8 @@ def _draw(
     blur: float,
     made: tuple[Layers, Window] | None = None,
 ) -> _Drawn | None:
-    window = window_of(model, Ts, picture.camera) if made is None else made[1]
+    margin = _MARGIN // 2 if blur > 0 else _MARGIN  # a blurred picture is of half the size
+    window = window_of(model, Ts, picture.camera, margin) if made is None else made[1]
     if window is None:
         return None
     layers = model.draw(Ts, window) if made is None else made[0]
@@ -203,7 +222,7 @@ def _draw(
     lit, normal = lit_by(layers, lights)
     error = _blurred(layers.over(lit, behind) - seen, blur)
     # an edge over an unknown background says nothing
-    weight = np.clip(1 - through + known, 0, 1) ** 4 if known.min() < 1 else np.ones_like(known)
+    weight = (np.clip(1 - through + known, 0, 1) ** 2) ** 2 if known.min() < 1 else np.ones_like(known)
     if picture.usable is not None:
         weight = weight * picture.usable[window.pixels]
     empty = _blurred(behind - seen, blur)
@@ -213,9 +232,9 @@ def _draw(
 def lit_by(layers: Layers, lights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(P, H, W, 3) colours times alpha under lights (P, 4), and normals: the light on a matt surface that turns is, to
     first order, linear in its normal (Lambert)."""
-    normal = layers.normal / np.maximum(layers.alpha, 1e-3)[..., None]
-    brightness = lights[:, 0, None, None] + np.einsum("phwk,pk->phw", normal, lights[:, 1:])
-    return layers.color * brightness[..., None].astype(np.float32), normal
+    normal, lights = layers.normal / np.maximum(layers.alpha, 1e-3)[..., None], lights.astype(np.float32)
+    brightness = np.stack([each @ light[1:] + light[0] for each, light in zip(normal, lights, strict=True)])
+    return layers.color * brightness[..., None], normal
 
 
 def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -230,7 +249,7 @@ def _agreement(error: np.ndarray, spread: float) -> np.ndarray:
     """(H, W) weight of each pixel: robust (Geman & McClure), and nought where the neighbourhood disagrees as well."""
     size = np.sqrt(_mean_square(error))
     around = cv2.GaussianBlur(np.minimum(size, 0.4), (0, 0), 2.0)
-    return 1 / (1 + (size / (2 * spread)) ** 2) ** 2 / (1 + (around / _HIDDEN) ** 4)
+    return 1 / ((1 + (size / (2 * spread)) ** 2) ** 2 * (1 + ((around / _HIDDEN) ** 2) ** 2))
 
 
 def robust(error: np.ndarray, spread: float) -> np.ndarray:
@@ -253,16 +272,19 @@ def _move(
     slopes: list[np.ndarray],
     window: Window,
     active: np.ndarray,
+    numbers: np.ndarray,
+    box: tuple[slice, slice],
     blur: float,
 ) -> None:
-    """Fill in (n, 3, 6), the active pixels' colours by the twist of part p."""
-    alpha, K = layers.alpha[p], window.camera.K
+    """Fill in (n, 3, 6), the active pixels' colours by the twist of part p, which is in a box; `numbers` (H, W) name
+    the pixels."""
     sx, sy = slopes
     # one pixel beyond its edge a part has no depth of its own: that of its rim
     around = max(1.5, blur)
-    smooth_alpha, smooth_depth = (cv2.GaussianBlur(x, (0, 0), around) for x in (alpha, layers.depth[p]))
-    own = (smooth_alpha > 1e-3) & active
-    x, y = window.rays(own).T
+    smooth_alpha, smooth_depth = (cv2.GaussianBlur(x[p][box], (0, 0), around) for x in (layers.alpha, layers.depth))
+    own = (smooth_alpha > 1e-3) & active[box]
+    K = window.camera.K
+    x, y = window.inside(box).rays(own).T
     z = smooth_depth[own] / smooth_alpha[own]
     mx, my, mz = Ts[p, :3, :3] @ model.centers[p] + Ts[p, :3, 3]
     # a point's offset from the part's middle, and its pixel's motion by v and by omega x offset
@@ -270,7 +292,7 @@ def _move(
     fx, fy, o = np.float32(K[0, 0]) / z, np.float32(K[1, 1]) / z, np.zeros_like(z)
     u = fx[:, None] * np.stack([o + 1, o, -x, -x * dy, dz + x * dx, -dy], 1)
     v = fy[:, None] * np.stack([o, o + 1, -y, -dz - y * dy, y * dx, dx], 1)
-    J[own[active]] = -(sx[own][:, :, None] * u[:, None] + sy[own][:, :, None] * v[:, None])
+    J[numbers[box][own]] = -(sx[own][:, :, None] * u[:, None] + sy[own][:, :, None] * v[:, None])
 
 
 def window_of(model: PartModel, Ts: np.ndarray, camera: Camera, margin: int = _MARGIN) -> Window | None:

@@ -1,8 +1,8 @@
 """The joint pass: all frames again with the parts on their joints, and the joints moved by what all frames say.
 
-Each frame's quadratic is put on root pose and joint values; these are solved out (Schur complement, as in bundle
-adjustment: Triggs et al., 1999), and what is left over of all frames is a small system in the joints' axes and places.
-RSRD's joint pass smooths the poses of free parts instead and knows no joints.
+Lost parts are looked for along their joints (`joint_path.py`), each frame is solved for on them, and all frames
+together move the joints and smooth the motion (`bundle.py`). RSRD's joint pass smooths the poses of free parts instead
+and knows no joints.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,16 @@ from robodistill.geometry.camera import Camera
 from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import Articulation, State, across
 from robodistill.tracking.background import Background
+from robodistill.tracking.bundle import Smooth, bundled
+from robodistill.tracking.joint_path import sought_values
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
-from robodistill.tracking.photometric import Picture, Quadratic
-from robodistill.tracking.tracker import Follower
+from robodistill.tracking.photometric import Picture, Quadratic, misfit
+from robodistill.tracking.tracker import Follower, picture_of
 
-_TRIED = 9  # values of a joint where a part is lost
-_ALIKE = 30.0  # frames that err together
 _BOX_REACH, _BOX_STD = np.radians(15), np.radians(1)  # from a box's edge, within which and to which axes lie along it
-_ELSEWHERE = 0.04  # of the object's size between two answers
+_KNOWN = 0.02  # of the object's size, to which the search for values is believed
+_OBJECTION = 0.03  # thousands of pixels by which a frame's own answer must be nearer to be kept
 _SEEN = 0.5  # share of a part that the frame must agree with
 _NOTHING = 0.1  # share of a part, below which the frame says nothing of it
 
@@ -45,58 +46,56 @@ def refine(
     camera: Camera,
     background: Background,
     Ts_camera_part: np.ndarray,
+    seen: Sequence[Quadratic],
     articulation: Articulation,
     config: TrackingConfig,
-    usable: Sequence[np.ndarray] | None = None,
-    search: bool = True,
+    film: bool = True,
     progress: Progress = silent,
 ) -> Refined:
     """Solve all frames on the joints, from (T, P, 4, 4) poses that need not fit them.
 
     Args:
-        search: Where a part is not seen, look for it at other values of its joint and where it is in other frames.
+        seen: What is known of each frame's light and of what is in sight.
+        film: The frames follow each other: motion is smooth, and a part that is not seen is looked for at other values
+            of its joint and where it is in other frames.
     """
     states = [articulation.nearest(Ts) for Ts in Ts_camera_part]
-    if search:  # a free part that was lost may be turned all around
+    reaches = np.array([reach(model, joint) for joint in articulation.joints])
+
+    def picture(t: int) -> Picture:
+        return picture_of(frames[t], camera, background)
+
+    paths = None
+    if film:  # a free part that was lost may be turned all around
         states = [_in_range(articulation, state) for state in states]
+        held = [int((q.visible * q.area).argmax()) for q in seen]  # what most is seen of is where it is
+        states = [articulation.with_part_at(s, p, T[p]) for s, p, T in zip(states, held, Ts_camera_part, strict=True)]
+        states, paths = sought_values(model, picture, articulation, states, seen, reaches, config)
     quadratics: list[Quadratic | None] = [None] * len(frames)
     for k in range(config.joint_rounds):
         follower = Follower(model, config, articulation)
-        total = None
         # there and back: what is lost on the way there is found again from the other side
         order = range(len(frames)) if k % 2 == 0 else range(len(frames) - 1, -1, -1)
         for done, t in enumerate(order):
-            weight = None if usable is None else usable[t]
-            rgb = frames[t].astype(np.float32) / 255
-            picture = Picture(rgb, background.under(rgb), background.known, camera, weight)
-            before = order[done - 1] if done else None
-            lights = quadratics[t].lights if quadratics[t] else quadratics[before].lights if done else None
-            new = quadratics[t] is None
-            root = states[t if before is None else before]
-            starts = _near(states, t) if search and (new or _lost(quadratics[t])) else [states[t]]
-            starts += _elsewhere(articulation, root) if search and new else []
-            start = follower.best_start(picture, starts, lights)
-            found = follower.solve(picture, start, articulation.poses(start), lights, new)
-            if search and _apart(model, articulation, found[0], root) > _ELSEWHERE * model.size:
-                # a pattern looks alike one period further: what goes on from the last frame is solved for, too
-                other = follower.solve(picture, root, articulation.poses(root), lights)
-                found = min(found, other, key=lambda one: one[1].cost)
-            states[t], quadratics[t] = found
-            if search and _lost(quadratics[t]):
-                start = follower.best_start(picture, _elsewhere(articulation, root), lights)
-                found = follower.solve(picture, start, articulation.poses(start), lights)
-                if found[1].cost < quadratics[t].cost:
-                    states[t], quadratics[t] = found
-            left = _left_over(articulation, states[t], quadratics[t])
-            if left is not None:
-                total = left if total is None else (total[0] + left[0], total[1] + left[1])
+            image, q = picture(t), quadratics[t]
+            light = (q or seen[t]).sure_lights
+            starts = _near(states, t) if film and (q is None or _lost(q)) else [states[t]]
+            start = follower.best_start(image, starts, light)
+            states[t], quadratics[t] = follower.solve(image, start, articulation.poses(start), light, q is None)
             progress(f"joints, round {k + 1}", done + 1, len(frames))
-        if total is None or not len(total[1]):
-            covariance = np.zeros((0, 0))
-            break
-        prior = _prior(model, articulation)
-        covariance = np.linalg.inv(total[0] / _ALIKE + prior[0])
-        articulation = articulation.reshaped(-covariance @ (total[1] / _ALIKE + prior[1]))
+        smooth = None
+        if paths is not None:
+            smooth = Smooth(reaches, paths.mean, np.maximum(paths.std, _KNOWN * model.size / reaches))
+        solved, prior = states, _prior(model, articulation)
+        articulation, states, covariance = bundled(articulation, states, quadratics, prior, smooth)
+        if film:  # what the others say of a frame holds where its picture does not object
+            for t, own in enumerate(solved):
+                image, lights = picture(t), quadratics[t].lights
+                costs = [
+                    misfit(model, articulation.poses(state), image, config.spread, lights, 0.0)
+                    for state in (states[t], own)
+                ]
+                states[t] = states[t] if costs[0] < costs[1] + _OBJECTION else own
     return Refined(articulation, states, quadratics, covariance)
 
 
@@ -122,14 +121,6 @@ def _lost(q: Quadratic) -> bool:
     return not np.isfinite(q.cost) or bool((q.visible[q.area > 0] < _SEEN).any())
 
 
-def _apart(model: PartModel, articulation: Articulation, a: State, b: State) -> float:
-    """How far the points of the part that differs most are apart, metres."""
-    apart = np.linalg.norm(
-        model.posed_points(articulation.poses(a)) - model.posed_points(articulation.poses(b)), axis=1
-    )
-    return max(float(apart[model.labels == p].mean()) for p in range(model.parts))
-
-
 def _near(states: list[State], t: int) -> list[State]:
     """Where a frame may begin: its own state, its neighbours', and these with its own values."""
     own = states[t]
@@ -140,39 +131,23 @@ def _near(states: list[State], t: int) -> list[State]:
     return starts
 
 
-def _elsewhere(articulation: Articulation, root: State) -> list[State]:
-    """The same root with other values of its joints."""
-    starts = [root]
-    for k, joint in enumerate(articulation.joints):
-        if joint.kind in ("revolute", "prismatic", "screw"):
-            for value in np.linspace(*joint.range, _TRIED):
-                values = root.values.copy()
-                values[k] = value
-                starts.append(State(root.T_camera_root, values, root.loose))
-    return starts
-
-
-def _left_over(articulation: Articulation, state: State, q: Quadratic) -> tuple[np.ndarray, np.ndarray] | None:
-    """What a frame says of the joints' shapes once its own pose and values are free to follow; None if it is unsure."""
-    if not np.isfinite(q.cost) or (q.visible < _SEEN).any():
-        return None
-    J, S = articulation.jacobian(state), articulation.shape_jacobian(state)
-    own = J.T @ q.H @ J + 1e-6 * np.eye(J.shape[1])
-    cross = J.T @ q.H @ S
-    solved = np.linalg.solve(own, np.column_stack([cross, J.T @ q.g]))
-    return S.T @ q.H @ S - cross.T @ solved[:, :-1], S.T @ q.g - cross.T @ solved[:, -1]
+def reach(model: PartModel, joint: Joint) -> float:
+    """Metres that the child's outer points go for a unit of the joint's value; 1 where it has none."""
+    if joint.kind not in ("revolute", "screw"):
+        return 1.0
+    points = model.points[model.labels == joint.child]
+    arm = np.linalg.norm(np.cross(points - joint.origin, joint.axis), axis=1)
+    return float(np.hypot(np.quantile(arm, 0.9), joint.pitch))
 
 
 def to_box(model: PartModel, joint: Joint) -> np.ndarray | None:
-    """(3,) turn from a joint's axis to the nearest edge of its parent's box, else of its child's; None if far off."""
+    """(3,) turn from a joint's axis to the nearest edge of its parts' boxes or principal axis; None if far off."""
     if joint.kind not in ("revolute", "prismatic", "screw"):
         return None
-    for part in (joint.parent, joint.child):
-        edges = model.axes[part] * np.sign(model.axes[part] @ joint.axis)[:, None]
-        turn = np.cross(joint.axis, edges[(edges @ joint.axis).argmax()])
-        if np.linalg.norm(turn) < np.sin(_BOX_REACH):
-            return turn
-    return None
+    edges = np.concatenate([model.axes[[joint.parent, joint.child]], model.principal[[joint.parent, joint.child]]])
+    edges = edges.reshape(-1, 3) * np.sign(edges.reshape(-1, 3) @ joint.axis)[:, None]
+    turn = np.cross(joint.axis, edges[(edges @ joint.axis).argmax()])
+    return turn if np.linalg.norm(turn) < np.sin(_BOX_REACH) else None
 
 
 def _prior(model: PartModel, articulation: Articulation) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,8 @@
 Larger pieces were followed on their own, well or badly: all their poses together are a bank of motions, and where one
 was lost another may be right. Of each frame each small piece says what it costs it to move by each of these. A part
 moves as one: its cost in a frame is that of the one motion that suits all of it, and what two parts lose by sharing one
-is how far they are apart. RSRD tells parts apart by a grouping field and clicks, and never asks the film.
+is how far they are apart. Then each Gaussian is asked: pieces may lie across a border, and parts end where the film
+says. RSRD tells parts apart by a grouping field and clicks, and never asks the film.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from robodistill.geometry.camera import Camera
+from robodistill.tracking.borders import alike, cut
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.photometric import lit_by, robust, window_of
 from robodistill.tracking.tracker import Followed
@@ -23,23 +25,52 @@ _FRAMES = 24  # that are asked
 _SPREAD = 0.05  # brightness
 _UNSEEN = 0.25  # robust error, in [0, 1], of what would be out of sight
 _BEFORE = 0.03  # of the object's size by which a surface hides another
-_APART = 0.007  # robust error of the object's mean Gaussian, that one motion instead of two may cost
+# robust error of the object's mean Gaussian, that one motion instead of two may cost: of pieces that were followed
+# badly, which rather stay apart, and of parts that were followed well
+_DOUBT, _APART = 0.0025, 0.007
 _MOST = 5  # parts
+_LINK, _TURNS = 0.1, 8  # robust error that a border costs a link of alike Gaussians; rounds over motions and parts
 _NEIGHBOURS, _GAP, _LINKED = 10, 3.0, 3  # of a Gaussian, how far in their median distance, and how many link pieces
 
 
 def regrouped(
     model: PartModel, small: np.ndarray, frames: Sequence[np.ndarray], camera: Camera, followed: Followed
 ) -> np.ndarray:
-    """(N,) part, from 0, of each Gaussian.
+    """(N,) part, from 0, of each Gaussian: rather too many parts than too few.
 
     Args:
         model: Whose parts are the larger pieces, as they were followed.
         small: (N,) small piece, from 0, of each Gaussian.
         frames: That were followed.
     """
-    costs = _costs(model, small, frames, camera, followed)
-    return _together(costs, _linked(model.points, small), len(small))[small]
+    errors = _all_errors(model, frames, camera, followed)
+    return _settled(errors, _together(errors, model.points, small, _DOUBT), alike(model.field))
+
+
+def corrected(model: PartModel, frames: Sequence[np.ndarray], camera: Camera, followed: Followed) -> np.ndarray:
+    """(N,) part of each Gaussian, by the motions of the model's own parts: borders are moved, parts made one."""
+    errors = _all_errors(model, frames, camera, followed)
+    return _together(errors, model.points, _settled(errors, model.labels, alike(model.field)), _APART)
+
+
+def _settled(errors: np.ndarray, labels: np.ndarray, links: coo_matrix) -> np.ndarray:
+    """(N,) part of each Gaussian: by turns the motions that suit the parts, and the parts that suit the motions.
+
+    Args:
+        errors: (T, K, N) of Gaussians that move with each of the bank.
+        labels: (N,) to start from.
+        links: (N, N) of `alike`.
+    """
+    # what a hand covers says no more than what is out of sight
+    errors, times = np.minimum(errors, _UNSEEN), np.arange(len(errors))
+    for _ in range(_TURNS):
+        own = [errors[:, :, labels == p].sum(2, dtype=np.float64).argmin(1) for p in range(labels.max() + 1)]
+        costs = np.stack([errors[times, k].mean(0, dtype=np.float64) for k in own], 1)
+        found = np.unique(cut(costs, _LINK * links, labels), return_inverse=True)[1]
+        if np.array_equal(found, labels):
+            break
+        labels = found
+    return labels
 
 
 def merged(labels: np.ndarray, one: Sequence[tuple[int, int]], parts: int) -> np.ndarray | None:
@@ -51,9 +82,15 @@ def merged(labels: np.ndarray, one: Sequence[tuple[int, int]], parts: int) -> np
     return np.where(labels >= 0, numbers[np.maximum(labels, 0)], -1)
 
 
-def _together(costs: np.ndarray, linked: np.ndarray, count: int) -> np.ndarray:
+def _together(errors: np.ndarray, points: np.ndarray, pieces: np.ndarray, apart: float) -> np.ndarray:
+    """(N,) part of each Gaussian, of (N,) pieces by their errors (T, K, N) and what they are next to."""
+    costs = np.stack([errors[:, :, pieces == k].sum(2, dtype=np.float64) for k in range(pieces.max() + 1)])
+    return _agglomerated(costs, _linked(points, pieces), apart * len(pieces))[pieces]
+
+
+def _agglomerated(costs: np.ndarray, linked: np.ndarray, apart: float) -> np.ndarray:
     """(S,) part of each piece, by its costs (S, T, K) and what it is next to (S, S)."""
-    costs, numbers = costs.copy(), np.arange(len(costs))
+    numbers = np.arange(len(costs))
     alive, linked = np.ones(len(costs), bool), linked & ~np.eye(len(costs), dtype=bool)
     lowest = costs.min(2)
 
@@ -67,7 +104,7 @@ def _together(costs: np.ndarray, linked: np.ndarray, count: int) -> np.ndarray:
         if not candidates.any():  # an object in pieces
             candidates = alive[:, None] & alive & ~np.eye(len(costs), dtype=bool)
         a, b = np.unravel_index(np.where(candidates, loss, np.inf).argmin(), loss.shape)
-        if loss[a, b] > _APART * count and alive.sum() <= _MOST:
+        if loss[a, b] > apart and alive.sum() <= _MOST:
             break
         costs[a] += costs[b]
         lowest[a] = costs[a].min(1)
@@ -90,21 +127,18 @@ def _linked(points: np.ndarray, small: np.ndarray) -> np.ndarray:
     return links + links.T >= _LINKED
 
 
-def _costs(
-    model: PartModel, small: np.ndarray, frames: Sequence[np.ndarray], camera: Camera, followed: Followed
-) -> np.ndarray:
-    """(S, T, K) sums over each small piece of its pixels' errors in T frames, were it to move with each part."""
-    whole = PartModel(model.field, np.zeros(len(small), int))
+def _all_errors(model: PartModel, frames: Sequence[np.ndarray], camera: Camera, followed: Followed) -> np.ndarray:
+    """(T, K, N) float32 errors of the Gaussians' pixels in T frames, were they to move with each of K parts."""
+    whole = PartModel(model.field, np.zeros(len(model.labels), int))
     good = np.flatnonzero([np.isfinite(q.cost) for q in followed.quadratics])
     chosen = good[np.linspace(0, len(good) - 1, min(_FRAMES, len(good))).astype(int)]
-    costs = np.zeros((small.max() + 1, len(chosen), model.parts))
+    errors = np.empty((len(chosen), model.parts, len(model.labels)), np.float32)
     for k, t in enumerate(chosen):
         rgb = frames[t].astype(np.float32) / 255
         behind = followed.background.under(rgb)
         for p, T in enumerate(followed.Ts_camera_part[t]):
-            errors = _errors(whole, T, rgb, behind, camera, followed.quadratics[t].lights[p : p + 1])
-            costs[:, k, p] = np.bincount(small, errors, len(costs))
-    return costs
+            errors[k, p] = _errors(whole, T, rgb, behind, camera, followed.quadratics[t].lights[p : p + 1])
+    return errors
 
 
 def _errors(

@@ -23,8 +23,8 @@ from robodistill.tracking.joints import fit_joints
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint, PartMotion
 from robodistill.tracking.photometric import Quadratic
-from robodistill.tracking.refine import Refined, bridged, refine
-from robodistill.tracking.regroup import merged, regrouped
+from robodistill.tracking.refine import Refined, bridged, reach, refine
+from robodistill.tracking.regroup import corrected, merged, regrouped
 from robodistill.tracking.rsrd import follow_rsrd, judged
 from robodistill.tracking.rsrd_loss import load_features
 from robodistill.tracking.segments import pieces
@@ -33,8 +33,9 @@ from robodistill.tracking.unite import united
 
 Method = Literal["ours", "rsrd"]
 _ASKED = 10  # frames that the first pose is told the background by
+_LEAP = 0.008  # metres: as `TrackingConfig.jump` where frames are left out
 _FOOT = 0.08  # of the object's size above its support: which part does it stand on?
-_FEW = 40  # frames, of which no second one is left out
+_STEP, _ENOUGH = 3, 24  # every third frame tells what moves apart, if so many are left
 _SURE, _LEAST_SURE = 0.5, 0.2  # share of a part in sight from which its joint's value counts for the range
 _BEYOND = 0.2  # of the object's size, that a part may go further than in the frames in which its joint was tried
 _LEAST_TRAVEL = 0.04  # of the object's size; what moves less against its parent is fixed to it
@@ -105,7 +106,8 @@ def track_parts(
         found = tuple(_tried(model, frames, camera, followed, joint, config) for joint in found)
         articulation = Articulation(in_order(found, model.parts), model.centers)
         refined = refine(
-            *(model, frames, camera, followed.background, followed.Ts_camera_part, articulation, config),
+            *(model, frames, camera, followed.background, followed.Ts_camera_part, followed.quadratics),
+            *(articulation, config),
             progress=progress,
         )
         refined = bridged(refined)
@@ -153,16 +155,21 @@ def _by_motion(
     progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(N,) parts that the film shows, and the object's first pose."""
+    config = replace(config, jump=max(config.jump, _LEAP))
     large, small = pieces(field).T
     keep = large >= 0
     model = PartModel(field.select(torch.from_numpy(keep)), large[keep])
     if T_camera_object is None:
         T_camera_object = first_pose(model.field, frames, camera, progress)
-    some = frames[:: 2 if len(frames) > _FEW else 1]
+    some = frames[:: max(1, min(_STEP, len(frames) // _ENOUGH))]
     followed = follow(model, some, camera, np.tile(T_camera_object, (model.parts, 1, 1)), config, progress=progress)
     _check(followed.quadratics)
+    found = PartModel(model.field, regrouped(model, small[keep], some, camera, followed))
     labels = np.full(len(field), -1)
-    labels[keep] = regrouped(model, small[keep], some, camera, followed)
+    labels[keep] = found.labels
+    if found.parts > 1:  # followed as parts their motions are better, and so are their borders
+        followed = follow(found, some, camera, np.tile(T_camera_object, (found.parts, 1, 1)), config, progress=progress)
+        labels[keep] = corrected(found, some, camera, followed)
     return labels, T_camera_object
 
 
@@ -205,11 +212,11 @@ def _tried(
     config: TrackingConfig,
 ) -> Joint:
     """The joint that the pictures bear out, with the range in which a lost part is looked for."""
-    if joint.kind in ("fixed", "free"):
-        return joint
     tried = try_joints(model, frames, camera, followed, joint, config)
+    if tried.kind in ("fixed", "free"):
+        return tried
     low, high = min(tried.values.min(), 0.0), max(tried.values.max(), 0.0)
-    more = _BEYOND * model.size / _reach(model, tried)
+    more = _BEYOND * model.size / reach(model, tried)
     return replace(tried, range=(float(low - more), float(high + more)))
 
 
@@ -251,7 +258,7 @@ def _with_values(model: PartModel, refined: Refined) -> tuple[Joint, ...]:
             sure = seen[:, joint.child] >= min(_SURE, max(_LEAST_SURE, np.median(seen[:, joint.child])))
             sure |= ~sure.any()
             low, high = np.quantile(medfilt(values[sure, k], 5), [0.01, 0.99])
-            reach = _reach(model, joint)
+            outer = reach(model, joint)
             joint = replace(
                 joint,
                 values=values[:, k],
@@ -259,20 +266,11 @@ def _with_values(model: PartModel, refined: Refined) -> tuple[Joint, ...]:
                 axis_std=float(np.hypot(*own[:2])),
                 origin_std=float(np.hypot(*own[2:4])) if count > 2 else 0.0,
             )
-            if (high - low) * reach < _LEAST_TRAVEL * model.size:
+            if (high - low) * outer < _LEAST_TRAVEL * model.size:
                 joint = replace(joint, kind="fixed", axis=np.zeros(3), pitch=0.0, values=0 * values[:, k])
         at += count
         joints.append(joint)
     return tuple(joints)
-
-
-def _reach(model: PartModel, joint: Joint) -> float:
-    """Metres that the child's outer points go for a unit of the joint's value."""
-    if joint.kind == "prismatic":
-        return 1.0
-    points = model.points[model.labels == joint.child]
-    arm = np.linalg.norm(np.cross(points - joint.origin, joint.axis), axis=1)
-    return float(np.hypot(np.quantile(arm, 0.9), joint.pitch))
 
 
 def _check(quadratics: list[Quadratic]) -> None:

@@ -20,6 +20,7 @@ from robodistill.tracking.photometric import Picture, Quadratic, linearize, misf
 from robodistill.tracking.priors import contact_terms, find_contacts, pull, together
 
 _REJOINED = 0.02  # of the object's size from where a part would be if it went with its neighbour
+_ASTRAY = 0.008  # metres by which a part on its joint may be off from where it is looked for
 _SETTLED = 2e-4  # metres and rad of a step after which no more is taken
 
 
@@ -56,12 +57,12 @@ class Follower:
         # first the whole, which much is seen of, then its parts; on joints both are one
         whole = self.config.wide_steps // 2 if wide and self.free else 0
         wide_steps = self.config.wide_steps - self.config.wide_steps // 2 if wide else 0
-        steps = [(self.config.blur, 1.4 * self.config.spread)] * (whole + wide_steps)
+        steps = [(0.5 * self.config.blur, 1.4 * self.config.spread)] * (whole + wide_steps)
         steps += [(0.0, self.config.spread)] * self.config.fine_steps
         best, kept = None, state
         for k, (blur, spread) in enumerate(steps):
             Ts = self.coordinates.poses(state)
-            q = linearize(self.model, Ts, picture, spread, lights, blur)
+            q = linearize(self.model, Ts, picture.half if blur > 0 else picture, spread, lights, blur)
             if not np.isfinite(q.cost):
                 break
             lights = q.lights
@@ -69,9 +70,9 @@ class Follower:
                 best, kept = q, state
             along = OnePiece(self.model.centers) if k < whole else self.coordinates
             x = self._step(along, state, Ts, q, wanted)
-            state = along.moved(state, x)
             if blur == 0 and np.abs(x).max() < _SETTLED:
-                break
+                return kept, best
+            state = along.moved(state, x)
         last = linearize(self.model, self.coordinates.poses(state), picture, self.config.spread, lights)
         return (state, last) if best is None or last.cost <= best.cost else (kept, best)
 
@@ -81,7 +82,7 @@ class Follower:
             return states[0]
         config = self.config
         costs = [
-            misfit(self.model, self.coordinates.poses(s), picture, 2 * config.spread, lights, config.blur)
+            misfit(self.model, self.coordinates.poses(s), picture.half, 2 * config.spread, lights, 0.5 * config.blur)
             for s in states
         ]
         return states[int(np.argmin(costs))]
@@ -104,7 +105,7 @@ class Follower:
                     continue
                 moved = Ts.copy()
                 moved[part] = Ts[other]
-                drawn = layers.redrawn(self.model, moved, part, window), window
+                drawn = layers.redrawn(self.model, moved, [part], window), window
                 cost = misfit(self.model, moved, picture, self.config.spread, q.lights, 0.0, drawn)
                 if cost < best:
                     best, start = cost, moved
@@ -114,10 +115,10 @@ class Follower:
         return again if again[1].cost < q.cost else (Ts, q)
 
     def _step(self, along: Any, state: Any, Ts: np.ndarray, q: Quadratic, wanted: np.ndarray) -> np.ndarray:
-        config = self.config
+        config, jump = self.config, self.config.jump if self.free else _ASTRAY
         terms = [
             (q.H, q.g),
-            pull(self.model, Ts, wanted, config.jump, config.jump / self.model.radii.mean()),
+            pull(self.model, Ts, wanted, jump, jump / self.model.radii.mean()),
             contact_terms(self.model, Ts, self.contacts, config.contact_spread),
             together(self.model, Ts, wanted, self.contacts, config.slip),
         ]
@@ -150,16 +151,21 @@ def follow(
     background = Background(frames, _covered(model, Ts_first, camera))
     poses, quadratics, lights = [], [], None
     for k, image in enumerate(frames):
-        rgb = image.astype(np.float32) / 255
-        picture = Picture(rgb, background.under(rgb), background.known, camera, None if usable is None else usable[k])
+        picture = picture_of(image, camera, background, None if usable is None else usable[k])
         start = follower.best_start(picture, _predictions(poses) if poses else [Ts_first], lights)
         Ts, q = follower.rejoined(picture, *follower.solve(picture, start, start, lights))
-        lights = q.lights
+        lights = q.sure_lights
         poses.append(Ts)
         quadratics.append(q)
-        background.add(rgb, _covered(model, Ts, camera))
+        background.add(picture.rgb, _covered(model, Ts, camera))
         progress("track", k + 1, len(frames), f"{100 * q.visible.mean():.0f} % seen")
     return Followed(np.stack(poses), quadratics, background)
+
+
+def picture_of(image: np.ndarray, camera: Camera, background: Background, usable: np.ndarray | None = None) -> Picture:
+    """A frame (H, W, 3) uint8 over what is known of its background."""
+    rgb = image.astype(np.float32) / 255
+    return Picture(rgb, background.under(rgb), background.known, camera, usable)
 
 
 def _predictions(poses: list[np.ndarray]) -> list[np.ndarray]:

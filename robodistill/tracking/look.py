@@ -1,0 +1,72 @@
+"""A frame at half size in which one part is tried in many places: the others are drawn once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robodistill.config import TrackingConfig
+from robodistill.tracking.model import Layers, PartModel, Window
+from robodistill.tracking.photometric import Picture, Quadratic, misfit, window_of
+
+_AROUND = 0.25  # of the object's size, drawn around it: where its part may go
+_SEEN = 0.5  # share of a part that tells its light
+_TINT, _SHADES = 0.08, (0.4, 1.6)  # brightness by which a colour may differ, and be lighter or darker
+_HIDDEN = 0.2  # robust error that a pixel behind another part counts as
+_ALIKE, _FEW = 0.2, 8  # share, and number, of a part's pixels that have its colour
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Costs of part poses that differ from given ones in some parts only."""
+
+    model: PartModel
+    picture: Picture
+    Ts: np.ndarray
+    """(P, 4, 4) that the others keep."""
+    layers: Layers
+    window: Window
+    lights: np.ndarray
+    """(P, 4) of `Quadratic`."""
+    unsure: np.ndarray
+    """(P,) bool: parts whose light is not known."""
+    spread: float
+    blur: float
+
+    @staticmethod
+    def at(
+        model: PartModel, picture: Picture, Ts: np.ndarray, seen: Quadratic, config: TrackingConfig
+    ) -> "Look | None":
+        """At poses in a picture of full size, of which `seen` says the light; None where the object is not in it."""
+        half = picture.half
+        depth = float(np.median(model.posed_points(Ts)[:, 2]))
+        window = window_of(model, Ts, half.camera, int(_AROUND * model.size * half.camera.K[0, 0] / max(depth, 0.05)))
+        if window is None:
+            return None
+        light = seen.sure_lights, seen.visible < _SEEN
+        return Look(model, half, Ts, model.draw(Ts, window), window, *light, 1.4 * config.spread, 0.5 * config.blur)
+
+    def cost(self, Ts: np.ndarray, moved: Sequence[int]) -> float:
+        """`misfit` with some parts moved to where (P, 4, 4) has them.
+
+        What is hidden by other parts is charged for: nothing speaks against it, and inside or behind of something is
+        not where a part goes that should be in sight.
+        """
+        layers, lights = self.layers.redrawn(self.model, Ts, moved, self.window), self.lights.copy()
+        for p in moved:
+            if self.unsure[p]:
+                lights[p, :] = self._light(layers, p)
+        cost = misfit(self.model, Ts, self.picture, self.spread, lights, self.blur, (layers, self.window))
+        hidden = sum(float((layers.alpha[p] * (1 - layers.in_sight[p])).sum()) for p in moved)
+        return cost + _HIDDEN * hidden / 1000
+
+    def _light(self, layers: Layers, p: int) -> np.ndarray:
+        """(4,) under which most of a part's pixels that have its colour are as bright as the picture; else its own."""
+        mask = layers.alpha[p] * layers.in_sight[p] > 0.5
+        color, seen = layers.color[p][mask], self.picture.rgb[self.window.pixels][mask]
+        gain = (seen * color).sum(1) / np.maximum((color * color).sum(1), 1e-3)
+        off = np.linalg.norm(seen - gain[:, None] * color, axis=1)
+        alike = (off < _TINT) & (gain > _SHADES[0]) & (gain < _SHADES[1])
+        if np.count_nonzero(alike) < max(_FEW, _ALIKE * len(alike)):
+            return self.lights[p]
+        return np.array([np.median(gain[alike]), 0, 0, 0])

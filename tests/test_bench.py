@@ -84,7 +84,8 @@ def test_names_and_seeds_are_checked():
     with pytest.raises(BadInput, match="raster, field"):
         run_bench("speed", [0], True, lambda *a: None)
     assert list(parse_seeds("3:6")) == [3, 4, 5]
-    assert set(BENCHES) == {"raster", "field", "language", "teacher", "inversion", "tracking", "grasp", "replay", "ros"}
+    names = {"raster", "field", "language", "teacher", "inversion", "tracking", "grasp", "replay", "ros", "viewer"}
+    assert set(BENCHES) == names
     for text in ("3", "a:b", "6:3", "-1:2", ":"):
         with pytest.raises(BadInput, match="A:B"):
             parse_seeds(text)

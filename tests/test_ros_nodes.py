@@ -255,7 +255,7 @@ def test_bad_messages_are_told_and_survived(bench, built):
     assert "s old" in trouble(0, header=convert.header("camera_optical_frame"))
     assert "no transform from 'map' to 'elsewhere'" in trouble(0, header=convert.header("elsewhere", now))
     pose = convert.as_transform(frame.T_world_camera, convert.header("map", now), "camera_optical_frame")
-    node._pose._buffer.set_transform(pose, "test")
+    node._pose._transforms._buffer.set_transform(pose, "test")
     assert "encoding '8UC2'" in trouble(0, encoding="8UC2")
     assert "do not hold" in trouble(0, height=9999)
     assert "encoding 'rgb8'; depth is one of" in trouble(1, encoding="rgb8")

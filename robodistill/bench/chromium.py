@@ -102,13 +102,11 @@ class Page:
 
     def press(self, words: str) -> None:
         """Click on the last visible element with exactly this text: a button, a tab, a row of a list."""
-        at = wait_until(lambda: self.run(_PLACE_OF_TEXT % json.dumps(words)), 10)
-        self.click(*at)
+        self.click(*self._place(_PLACE_OF_TEXT % json.dumps(words), words))
 
     def type(self, label: str, words: str, enter: bool = False) -> None:
         """Replace what the input with this label holds."""
-        at = wait_until(lambda: self.run(_PLACE_OF_INPUT % json.dumps(label)), 10)
-        self.click(*at)
+        self.click(*self._place(_PLACE_OF_INPUT % json.dumps(label), label))
         self.run("document.activeElement.select && document.activeElement.select()")
         self("Input.insertText", text=words)
         if enter:
@@ -116,8 +114,21 @@ class Page:
 
     def choose(self, label: str, words: str) -> None:
         """Take a row of the list with this label."""
-        self.click(*wait_until(lambda: self.run(_PLACE_OF_INPUT % json.dumps(label)), 10))
+        self.click(*self._place(_PLACE_OF_INPUT % json.dumps(label), label))
         self.press(words)
+
+    def _place(self, script: str, words: str) -> list[float]:
+        """Where an element is, once it no longer moves and nothing lies over it: panels open in slow motion."""
+        seen: list[list[float] | None] = [None]
+
+        def still() -> list[float] | None:
+            seen.append(self.run(script))
+            return seen[-1] if seen[-1] == seen[-2] else None
+
+        try:
+            return wait_until(still, 30, every=0.1)
+        except TimeoutError:
+            raise TimeoutError(f"{words!r} cannot be clicked on; the page reads: {self.text()}") from None
 
     def images(self) -> list[list[float]]:
         """Width, height and mean red, green, blue (0 to 255) of each image on the page."""
@@ -176,16 +187,22 @@ _IMAGES = """[...document.images].filter(i => i.complete && i.naturalWidth).map(
   const x = c.getContext('2d'); x.imageSmoothingQuality = 'high'; x.drawImage(i, 0, 0, 1, 1);
   return [i.naturalWidth, i.naturalHeight, ...x.getImageData(0, 0, 1, 1).data.slice(0, 3)];
 })"""
-_PLACE_OF_TEXT = """(() => {
+_PLACE = """  e.scrollIntoView({block: 'center'});
+  const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
+  const top = document.elementFromPoint(x, y);
+  return top && (e.contains(top) || top.contains(e)) ? [x, y] : null;
+})()"""
+_PLACE_OF_TEXT = (
+    """(() => {
   const all = [...document.querySelectorAll('button, [role=tab], [role=option], label, span, div, a')].filter(
     e => e.innerText && e.innerText.trim() === %s && e.getClientRects().length);
   if (!all.length) return null;
   const e = all[all.length - 1];
-  e.scrollIntoView({block: 'center'});
-  const r = e.getBoundingClientRect();
-  return [r.x + r.width / 2, r.y + r.height / 2];
-})()"""
-_PLACE_OF_INPUT = """(() => {
+"""
+    + _PLACE
+)
+_PLACE_OF_INPUT = (
+    """(() => {
   const words = %s;
   const label = [...document.querySelectorAll('label')].find(
     e => e.innerText.trim() === words && e.getClientRects().length);
@@ -195,7 +212,6 @@ _PLACE_OF_INPUT = """(() => {
   for (let up = label.parentElement; up && !e; up = up.parentElement)
     e = [...up.querySelectorAll('input, textarea')].find(i => i.type !== 'hidden' && i.getClientRects().length);
   if (!e) return null;
-  e.scrollIntoView({block: 'center'});
-  const r = e.getBoundingClientRect();
-  return [r.x + r.width / 2, r.y + r.height / 2];
-})()"""
+"""
+    + _PLACE
+)

@@ -16,6 +16,7 @@ from robodistill.edit.edit import move
 from robodistill.errors import BadInput
 from robodistill.geometry.camera import Camera
 from robodistill.viewer.cameras import browser_camera, first_look, look_through, looking_at, world_up, wxyz_xyz
+from robodistill.viewer.canvas import Canvas
 from robodistill.viewer.grasps import hand_mesh, rank_colors
 from robodistill.viewer.jobs import Jobs
 from robodistill.viewer.motion import MotionActor
@@ -149,6 +150,68 @@ def test_a_new_job_cancels_the_old_one():
     assert told[-1] == "quick is done" and "slow is done" not in told and "quick: step 1/2" in told
     with pytest.raises(Exception, match="^$"):
         first.check()
+
+
+def test_only_what_lasts_is_announced():
+    """What is over at once tells its end alone; what lasts tells its name first."""
+    told, go = [], threading.Event()
+    jobs = Jobs(lambda text, share=None: told.append(text))
+    jobs.start("quick", lambda job: "done").thread.join(10)
+    assert told == ["done"]
+    jobs.start("slow", lambda job: "slow is done" if go.wait(10) else "never")
+    wait_for(lambda: told[1:] == ["slow …"])
+    go.set()
+    wait_for(lambda: told[2:] == ["slow is done"])
+
+
+class Browser:
+    """A browser's handle that keeps the pictures it gets, and takes `seconds` of a number of splats to draw them."""
+
+    def __init__(self, field, seconds=lambda count: 0.0):
+        camera, T_world_camera, _ = first_look(field)
+        wxyz, position = wxyz_xyz(T_world_camera)
+        state = {"wxyz": wxyz, "position": position, "fov": 1.0, "image_width": 96, "image_height": 64}
+        self.camera = SimpleNamespace(**state, on_update=lambda listener: None)
+        self.pictures, self.splats, self._seconds = [], {}, seconds
+        self.scene, self.flush = self, lambda: None
+
+    def set_background_image(self, image, *_, **__):
+        self.pictures.append(image)
+
+    def add_gaussian_splats(self, name, means, *_, **__):
+        self.splats[name] = len(means)
+        return SimpleNamespace(remove=lambda: self.splats.pop(name))
+
+    def get_render(self, *_, **__):
+        threading.Event().wait(self._seconds(sum(self.splats.values())))
+
+
+def test_pictures_are_waited_for(field):
+    """After the wait the newest colours have been sent, and a browser that draws by itself is not waited for."""
+    browser = Browser(field)
+    canvas = Canvas(browser, "server")
+    try:
+        for level in (0.0, 1.0):
+            canvas.show("slabs", Layer(field, torch.full((len(field), 3), level)))
+            canvas.wait_drawn(20)
+            assert abs(np.median(browser.pictures[-1]) - 255 * level) < 60
+    finally:
+        canvas.close()
+    Canvas(Browser(field), "browser").wait_drawn(20)
+
+
+@pytest.mark.parametrize(("seconds", "by_server"), [(lambda n: 0.0, False), (lambda n: n * 2e-4, True)])
+def test_only_quick_browsers_draw_splats(field, seconds, by_server):
+    """Who seems quick with few splats, as in a busy moment, has to be so with many."""
+    browser = Browser(field, seconds)
+    canvas = Canvas(browser, "auto")
+    try:
+        canvas.show("slabs", Layer(field))
+        wait_for(lambda: browser.splats.get("/probe") is None and len(browser.pictures) > 1)
+        wait_for(lambda: not any(thread.name == "viewer: probe" for thread in threading.enumerate()))
+        assert canvas.by_server == by_server and ("/slabs" in browser.splats) != by_server
+    finally:
+        canvas.close()
 
 
 def test_errors_of_jobs_are_told():

@@ -1,11 +1,13 @@
 """The Ask tab: phrases, clicks, labels."""
 
+import asyncio
 import time
 from html import escape
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from robodistill.language.segment import label_gaussians
 from robodistill.language.selection import Selection, select
@@ -27,7 +29,7 @@ class AskPanel:
         with gui.add_form(None) as form:
             self._phrase = gui.add_text("What is where?", "", hint="Such as: red mug, or: handle of the red mug")
             ask = gui.add_button("Ask")
-        form.on_submit(lambda _: self.ask(self._phrase.value))
+        form.on_submit(self._submitted)
         ask.on_click(lambda _: self.ask(self._phrase.value))
         self._heat = gui.add_checkbox("Heat map", True, hint="How well each place fits; else only what was found")
         self._clicks = gui.add_checkbox("Select by clicking", True, hint="A click on the picture is a point prompt")
@@ -40,25 +42,29 @@ class AskPanel:
         gui.add_button("As it was seen").on_click(lambda _: self.clear())
         page.client.scene.on_click()(self._clicked)
 
-    def ask(self, phrase: str) -> None:
+    async def _submitted(self, _: Any) -> None:
+        """That its form was taken, the browser hears after the answer: it draws anew for that, which would go first."""
+        await asyncio.to_thread(self.ask(self._phrase.value).thread.join, 2.0)
+
+    def ask(self, phrase: str) -> Job:
         """Look for a phrase; the answer comes as a heat map, a box and a line of text."""
         start = time.perf_counter()
 
         def work(job: Job, shown: ShownField) -> str:
-            found = shown.prepared.querier()(phrase)
-            job.check()
-            if self._heat.value:
-                colors = heat_colors(shown.field, shown.prepared.querier().scores(phrase))
+            querier = shown.prepared.querier()
+            if self._heat.value:  # this needs no answer, which may take longer
+                self._show(job, shown, heat_colors(shown.field, querier.scores(phrase)))
+                self._page.canvas.wait_drawn()
+                found = querier(phrase)
             else:
-                colors = selected_colors(shown.field, found.mask(len(shown.field)) & found.found)
+                found = querier(phrase)
+                self._show(job, shown, selected_colors(shown.field, found.mask(len(shown.field)) & found.found))
             with job.applying():
-                self._legend.visible = False
-                shown.paint(colors)
                 shown.select(found)
                 self._page.selection_changed()
             return f"{told(found)} {1000 * (time.perf_counter() - start):.0f} ms."
 
-        self._page.start(f"Ask “{phrase}”", work)
+        return self._page.start(f"Ask “{phrase}”", work)
 
     def label(self, words: str) -> None:
         """Colour every Gaussian by the word that fits it best."""
@@ -80,14 +86,17 @@ class AskPanel:
         """The field's own colours, nothing selected."""
 
         def work(job: Job, shown: ShownField) -> str:
-            with job.applying():
-                self._legend.visible = False
-                shown.paint(None)
-                shown.select(None)
-                self._page.selection_changed()
+            self._show(job, shown, None)
             return ""
 
         self._page.start("Clear", work)
+
+    def _show(self, job: Job, shown: ShownField, colors: Tensor | None, selection: Selection | None = None) -> None:
+        with job.applying():
+            self._legend.visible = False
+            shown.paint(colors)
+            shown.select(selection)
+            self._page.selection_changed()
 
     async def _clicked(self, event: Any) -> None:
         if self._page.click_was_taken() or not self._clicks.value:
@@ -99,12 +108,7 @@ class AskPanel:
             result = shown.prepared.prompter()(camera, T_world_camera, point=(u, v))
             ids = result.selection.nonzero()[:, 0]
             selection = select(shown.field, ids, "what was clicked", result.score)
-            colors = selected_colors(shown.field, result.selection)
-            with job.applying():
-                self._legend.visible = False
-                shown.paint(colors)
-                shown.select(selection)
-                self._page.selection_changed()
+            self._show(job, shown, selected_colors(shown.field, result.selection), selection)
             return told(selection)
 
         self._page.start("Click", work)

@@ -25,11 +25,12 @@ log = logging.getLogger(__name__)
 
 DrawnBy = Literal["auto", "browser", "server"]
 _SIDES = (480, 1024)  # pixels of a picture's longer side while the camera moves, and at rest
-_REST = 0.2  # seconds without movement
+_REST = 0.5  # seconds without a change: the first picture is to be seen before the second takes its time
 _UNIT = 100.0
 """Browsers keep covariances in half precision, which has no room for square millimetres in metres: they get
 centimetres, and a node that is a hundredth in size."""
-_SLOW = 0.06  # seconds for the probe, above what an empty picture takes: a graphics card needs a tenth of it
+_PROBES = ((200, 0.06), (2000, 0.25))
+"""Large splats, and seconds for them above what an empty picture takes; a graphics card needs a tenth of these."""
 _FAR = 150.0  # metres, for pixels that show nothing; the format ends at 167
 
 
@@ -38,6 +39,8 @@ class Canvas:
 
     def __init__(self, client: Any, drawn_by: DrawnBy) -> None:
         self._client, self._lock = client, threading.RLock()
+        self._drawn = threading.Condition(self._lock)
+        self._version, self._drawn_version = 0, 0  # of the layers: now, and in the last picture
         self._layers: dict[str, Layer] = {}
         self._hidden: set[str] = set()
         self._nodes: dict[str, Any] = {}
@@ -100,6 +103,12 @@ class Canvas:
                 self._whole = one_field(shown) if shown else None
             return self._whole
 
+    def wait_drawn(self, seconds: float = 2.0) -> None:
+        """Until a picture of what is shown now is on its way, so that what follows comes after it."""
+        with self._drawn:
+            newest = self._version
+            self._drawn.wait_for(lambda: self._drawn_version >= newest or self._closed or not self._by_server, seconds)
+
     def photograph(self, camera: Camera, T_world_camera: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 RGB of the page's scene from a camera with its principal point in the middle."""
         wxyz, position = wxyz_xyz(T_world_camera)
@@ -115,6 +124,7 @@ class Canvas:
 
     def _changed(self) -> None:
         self._whole = None
+        self._version += 1
         self._dirty.set()
 
     def _send(self, name: str) -> None:
@@ -156,10 +166,14 @@ class Canvas:
 
     def _paint(self, side: int) -> None:
         camera, T = browser_camera(self._client.camera, side)
+        version = self._version
         picture, depth = self._picture(camera, T)
-        with self._lock:
+        with self._drawn:
             if self._by_server and not self._closed:
                 self._client.scene.set_background_image(picture, "jpeg", jpeg_quality=90, depth=depth)
+                self._client.flush()
+            self._drawn_version = version
+            self._drawn.notify_all()
 
     @torch.no_grad()
     def _picture(self, camera: Camera, T_world_camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -172,29 +186,38 @@ class Canvas:
         return rgb_picture(seen.rgb.numpy()), torch.where(seen.depth > 0, seen.depth, _FAR).numpy()
 
     def _probe(self) -> None:
-        """Time a few hundred large splats, out of sight; a browser that is quick takes over."""
-        at = {"wxyz": (1.0, 0.0, 0.0, 0.0), "position": (0.0, 0.0, 400.0), "fov": 1.0, "timeout": 30}
+        """Time large splats, out of sight; a browser that is quick takes over.
+
+        Few at first, for who draws by software is not to be held up; then as many as no busy moment hides.
+        """
         try:
-            self._timed(at)
-            empty = min(self._timed(at) for _ in range(2))
-            n, rng = 200, np.random.default_rng(0)
-            places = np.array([0.0, 0.0, 410.0]) + rng.normal(0, 0.1, (n, 3))
-            node = self._client.scene.add_gaussian_splats(
-                "/probe", places, np.tile(np.eye(3) * 9.0, (n, 1, 1)), np.full((n, 3), 0.5), np.full((n, 1), 0.05)
-            )
-            self._timed(at)  # compiles shaders
-            full = min(self._timed(at) for _ in range(2))
-            node.remove()
+            quick = all(self._extra(count) < seconds for count, seconds in _PROBES)
         except (RuntimeError, TimeoutError):  # gone, or so slow that it is none for splats
             return
-        log.info("a browser takes %.0f ms for the probe, %.0f ms for nothing", 1000 * full, 1000 * empty)
-        if full - empty < _SLOW:
+        if quick:
             with self._lock:
                 for name in self._layers:
                     self._send(name)
                 self._by_server = False
                 self._client.scene.set_background_image(None)
             self._dirty.set()
+
+    def _extra(self, count: int) -> float:
+        """Seconds that a browser takes for a picture with that many large splats, above those for an empty one."""
+        at = {"wxyz": (1.0, 0.0, 0.0, 0.0), "position": (0.0, 0.0, 400.0), "fov": 1.0, "timeout": 30}
+        self._timed(at)
+        empty = min(self._timed(at) for _ in range(2))
+        places = np.array([0.0, 0.0, 410.0]) + np.random.default_rng(0).normal(0, 0.1, (count, 3))
+        shapes = np.tile(np.eye(3) * 9.0, (count, 1, 1))
+        colors, opacities = np.full((count, 3), 0.5), np.full((count, 1), 0.05)
+        node = self._client.scene.add_gaussian_splats("/probe", places, shapes, colors, opacities)
+        try:
+            self._timed(at)  # compiles shaders
+            full = min(self._timed(at) for _ in range(2))
+        finally:
+            node.remove()
+        log.info("a browser takes %.0f ms for %d splats, %.0f ms for none", 1000 * full, count, 1000 * empty)
+        return full - empty
 
     def _timed(self, at: dict) -> float:
         start = time.perf_counter()

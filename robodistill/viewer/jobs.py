@@ -9,6 +9,7 @@ from typing import Protocol
 from robodistill.errors import RobodistillError
 
 log = logging.getLogger(__name__)
+_SOON = 0.2  # seconds
 
 
 class Cancelled(Exception):
@@ -27,6 +28,10 @@ class Job:
 
     def __init__(self, name: str, tell: Teller, lock: threading.RLock) -> None:
         self.name, self._tell, self._lock, self._over = name, tell, lock, threading.Event()
+        self.told = False
+        """Whether its progress was shown."""
+        self.thread: threading.Thread | None = None
+        """What runs it; it ends soon after the job was cancelled, too."""
 
     def cancel(self) -> None:
         """The work ends at its next `check`; it can no longer change the page."""
@@ -40,6 +45,7 @@ class Job:
     def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
         """A `robodistill.progress.Progress`."""
         with self.applying():
+            self.told = True
             self._tell(f"{self.name}: {stage} {done}/{total} {note}".rstrip(), done / max(total, 1))
 
     @contextmanager
@@ -63,8 +69,12 @@ class Jobs:
             if self._now is not None:
                 self._now.cancel()
             job = self._now = Job(name, self._tell, self._lock)
-            self._tell(f"{name} …", 0.0)
-        threading.Thread(target=self._run, args=(job, work), name=f"viewer: {name}", daemon=True).start()
+            job.thread = threading.Thread(target=self._run, args=(job, work), name=f"viewer: {name}", daemon=True)
+        # what is over at once need not be announced: a browser that draws by software spends a tenth of a second on it
+        announcement = threading.Timer(_SOON, self._announce, (job,))
+        announcement.daemon = True
+        announcement.start()
+        job.thread.start()
         return job
 
     def cancel(self) -> None:
@@ -73,6 +83,11 @@ class Jobs:
             if self._now is not None:
                 self._now.cancel()
                 self._now = None
+
+    def _announce(self, job: Job) -> None:
+        with self._lock:
+            if self._now is job and not job.told:
+                self._tell(f"{job.name} …", 0.0)
 
     def _run(self, job: Job, work: Callable[[Job], str]) -> None:
         try:

@@ -1,7 +1,5 @@
 """The viewer in a real Chromium without a display: it loads, answers, moves, filters, edits, and serves several."""
 
-import os
-
 import numpy as np
 import pytest
 from scene_viewed import write_results
@@ -10,11 +8,7 @@ from robodistill.bench.chromium import PROGRAM, Chromium, wait_until
 from robodistill.field.gaussians import GaussianField
 
 pytest.importorskip("viser", reason="the viewer needs viser: pip install 'robodistill[viewer]'")
-pytestmark = [
-    pytest.mark.skipif(PROGRAM is None, reason="no Chromium: apt-get install chromium"),
-    # drawing without a graphics card takes a minute a page on a busy machine
-    pytest.mark.skipif("ROBODISTILL_BROWSER" not in os.environ, reason="slow: set ROBODISTILL_BROWSER=1 to run them"),
-]
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium: apt-get install chromium")
 WAIT = 90  # seconds; only a busy machine needs them
 SIZE = (880, 420)
 PANEL = 330  # pixels at the right that the page's panels cover
@@ -80,6 +74,22 @@ def both_slabs(page):
     return wait_until(there, WAIT)
 
 
+def as_opened(page):
+    """Nothing asked, the clock at its begin; then as `both_slabs`."""
+    page.press("Time")
+    page.type("Time, s", "0", enter=True)
+    page.press("Ask")
+    page.press("As it was seen")
+    return both_slabs(page)
+
+
+def click_red(page):
+    """Select the red slab by a click."""
+    (u, v, _), _ = as_opened(page)
+    page.click(u, v)
+    page.wait_for("what was clicked is at (0.1", WAIT)
+
+
 def test_a_field_is_seen_from_where_its_camera_was(page):
     """Red to the left of blue, at the same height, both about as large."""
     red, blue = both_slabs(page)
@@ -110,16 +120,14 @@ def test_what_is_not_there_is_said_plainly(page):
 
 def test_a_click_selects(page):
     """A click on the red slab selects it and nothing of the blue one; edits then act on it."""
-    page.press("As it was seen")
-    (u, v, _), _ = both_slabs(page)
-    page.click(u, v)
-    page.wait_for("what was clicked is at (0.1", WAIT)
+    click_red(page)
     page.press("Edit")
     page.wait_for("Acts on what was clicked", WAIT)
 
 
 def test_edits_are_seen_undone_and_saved(page, folder):
     """A deleted slab is gone from the picture, comes back, and the saved field has no more Gaussians than were left."""
+    click_red(page)
     page.press("Edit")
     page.press("Extract")
     page.wait_for("extract: ", WAIT)
@@ -135,13 +143,12 @@ def test_edits_are_seen_undone_and_saved(page, folder):
     page.wait_for("without a folder", WAIT)
     page.press("Undo")
     page.wait_for(f"Back to {len(whole):,}", WAIT)
-    page.press("Ask")
-    page.press("As it was seen")
-    both_slabs(page)
+    as_opened(page)
 
 
 def test_the_slider_moves_parts_and_video(page):
     """At the end of the motion the red slab is turned away, the joint's angle is told, and the video is bright."""
+    as_opened(page)
     page.press("Time")
     page.wait_for("0 of 0 to 60 °", WAIT)
     before = reds(scene(page))[0][2]
@@ -176,12 +183,23 @@ def test_pictures_are_drawn_from_where_the_browser_looks(page):
     page.wait_for("depth, 640 ×", WAIT)
     shown = wait_until(lambda: [it for it in page.images() if it[0] == 640], WAIT)[0]
     assert max(shown[2:]) > 1.3 * min(shown[2:])
+    page.choose("What", "parts")
+    page.press("Draw")
+    page.wait_for("parts, 640 ×", WAIT)
+
+
+def test_cameras_do_not_stand_in_the_way(page):
+    """The camera that the browser looks through has a picture, too, which would fill the view."""
+    as_opened(page)
+    page.press("Scene")
+    page.press("Cameras")
+    page.wait_for("cameras.", WAIT)
+    both_slabs(page)
 
 
 def test_two_browsers_do_not_disturb_each_other(chromium, viewer, page):
     """The second one's question changes the second page only."""
-    page.press("Ask")
-    page.press("As it was seen")
+    as_opened(page)
     second = chromium.open(viewer.address)
     second.resize(900, 300)
     second.wait_for("4 shown", WAIT)
@@ -196,13 +214,18 @@ def test_two_browsers_do_not_disturb_each_other(chromium, viewer, page):
 def test_broken_files_are_named_on_the_page(chromium, folder, tmp_path):
     """What is broken or missing is told, what is whole is shown; splats of the browser look as the pictures do."""
     (tmp_path / "torn.json").write_text("{")
-    for viewer in serve([folder / "slabs.field", tmp_path / "torn.json", tmp_path / "gone.field"], "browser"):
+    grasps = (folder / "grasps.json").read_text()
+    (tmp_path / "hands.json").write_text(grasps.replace('"yumi"', '"nobody"'))
+    broken = [tmp_path / name for name in ("torn.json", "gone.field", "hands.json")]
+    for viewer in serve([folder / "slabs.field", *broken], "browser"):
         page = chromium.open(viewer.address)
         page.resize(900, 300)  # splats without a graphics card cost by the pixel
-        page.wait_for("2 could not be opened", WAIT)
+        page.wait_for("3 could not be", WAIT)
         red, blue = both_slabs(page)
         assert 0.6 < red[2] / blue[2] < 1.7
         page.press("Scene")
         page.wait_for("torn.json cannot be shown", WAIT)
         page.wait_for("gone.field cannot be shown", WAIT)
+        page.wait_for("hands.json cannot be shown", WAIT)
+        assert "Grasps" not in page.text()
         page.close()

@@ -1,5 +1,6 @@
 """The Picture tab: the field from where the browser looks, screenshots of the page's scene, films."""
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -41,7 +42,8 @@ class PicturePanel:
         camera, T_world_camera = browser_camera(self._page.client.camera, int(self._side.value))
 
         def work(job: Job, shown: ShownField) -> str:
-            picture = draw(shown.field, what, camera, T_world_camera, scale)
+            field = replace(shown.field, groups=shown.prepared.groups()) if what == "parts" else shown.field
+            picture = draw(field, what, camera, T_world_camera, scale)
             data = cv2.imencode(".png", picture)[1].tobytes()
             with job.applying():
                 self._image.image = seen(picture)

@@ -38,7 +38,7 @@ class EditPanel:
         chosen = None if shown is None else shown.selection
         words = "Nothing is selected: ask or click." if chosen is None else f"Acts on **{chosen.phrase}**."
         edits = 0 if shown is None else shown.edits
-        self._acts_on.content = words + (f" {edits} edits can be undone." if edits else "")
+        self._acts_on.content = words + (f" {edits} edit{'s' * (edits > 1)} can be undone." if edits else "")
         self._undo.disabled = not edits
 
     def edit(self, change: str, values: Sequence[float] = ()) -> None:

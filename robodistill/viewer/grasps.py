@@ -7,31 +7,27 @@ import numpy as np
 
 from robodistill.errors import BadInput
 from robodistill.grasp.grasp import Grasp, GraspList
-from robodistill.robots.robot import Robot, load_robot
+from robodistill.robots.robot import Robot
 from robodistill.viewer.cameras import wxyz_xyz
 from robodistill.viewer.page import Page
-from robodistill.viewer.robot import ShownRobot, shapes_mesh
+from robodistill.viewer.robot import robot_in_world, shapes_mesh
 
 _STEPS = {"Pre-grasp": ("T_world_pregrasp", "approach"), "Grasp": ("T_world_grasp", "reach")}
 _STEPS["Lift"] = ("T_world_lift", "raise_")
 _ALL = "all"
+_CLEAR, _FAINT = 0.75, 0.15  # opacity
 
 
 class GraspPanel:
     """The grasps of one list."""
 
-    def __init__(self, page: Page, name: str, grasps: GraspList) -> None:
-        """Build the tab's content where the page's GUI is, and show all grasps.
-
-        Raises:
-            BadInput: The list's robot is not known.
-        """
+    def __init__(self, page: Page, name: str, grasps: GraspList, robot: Robot) -> None:
+        """Build the tab's content where the page's GUI is, and show all grasps, which are for `robot`."""
         self._page, self._name, self._list, gui = page, name, grasps, page.client.gui
-        self._robot = load_robot(grasps.robot)
+        self._robot = robot
         self._order = sorted(range(len(grasps.grasps)), key=lambda k: -grasps.grasps[k].score)
         self.root = page.client.scene.add_frame(f"/{name}", show_axes=False)
         self._meshes: list[Any] = []
-        self._shown_robot: ShownRobot | None = None
         self._ghost: Any = None
         arms = sorted({grasp.arm for grasp in grasps.grasps})
         gui.add_markdown(f"**{grasps.phrase}**: {len(grasps.grasps)} grasps, {grasps.seconds:.2f} s")
@@ -76,11 +72,14 @@ class GraspPanel:
             pose, path = (getattr(grasp, key) for key in _STEPS[name])
             if pose is None:
                 raise BadInput(f"grasp {rank} was planned without a robot: it has no {name.lower()}")
+            for mesh in self._meshes:  # they would hide the one that is looked at
+                mesh.opacity = _FAINT
             self._show_hand(grasp, pose)
             if path is not None and grasp.arm:
                 q = self._robot.home.copy()
                 q[self._robot.arm(grasp.arm).columns] = path[-1]
-                self._show_robot(q, {grasp.arm: grasp.width if name == "Lift" else grasp.opening})
+                openings = {grasp.arm: grasp.width if name == "Lift" else grasp.opening}
+                robot_in_world(self._page, self._robot).pose(q, openings)
             return f"Rank {rank}, {name.lower()}: {_words(grasp)}"
 
         self._page.jobs.start("Grasp", work)
@@ -93,7 +92,7 @@ class GraspPanel:
             f"/{self._name}/{arm or 'gripper'}",
             *(mesh.vertices, mesh.faces, np.array([wxyz for wxyz, _ in poses]), np.array([at for _, at in poses])),
             batched_colors=rank_colors(np.array([grasp.score for grasp in grasps])),
-            opacity=0.75,
+            opacity=_CLEAR,
         )
 
         async def choose(event: Any) -> None:
@@ -111,11 +110,6 @@ class GraspPanel:
         add = self._page.client.scene.add_mesh_simple
         name = f"/{self._name} chosen"
         self._ghost = add(name, mesh.vertices, mesh.faces, color=(40, 110, 230), wireframe=True, wxyz=wxyz, position=at)
-
-    def _show_robot(self, q: np.ndarray, openings: dict[str, float]) -> None:
-        if self._shown_robot is None:
-            self._shown_robot = ShownRobot(self._page, f"{self._name} {self._robot.name}", self._robot)
-        self._shown_robot.pose(q, openings)
 
 
 def hand_mesh(robot: Robot, arm: str, opening: float) -> Any:

@@ -25,6 +25,8 @@ class Page:
         self.videos: list[Video] = []
         self.motions: list[Any] = []
         """Motions on it (`motion.MotionActor`), which plans repeat."""
+        self.robots: dict[str, Any] = {}
+        """Robots in the world by name (`robot.ShownRobot`): one stands there, whatever poses it."""
         self.on_selection: list[Callable[[], None]] = []
         """Called when another thing, or nothing, is selected."""
         self._click_taken = False

@@ -8,7 +8,7 @@ from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.viewer.cameras import wxyz_xyz
 from robodistill.viewer.motion import MotionActor
 from robodistill.viewer.page import Page
-from robodistill.viewer.robot import TrajectoryActor
+from robodistill.viewer.robot import ShownRobot, TrajectoryActor
 
 
 class PlanActor:
@@ -29,7 +29,7 @@ class PlanActor:
             )
         self._motion: MotionActor = fitting[0]
         self._task = make_task(self._motion.motion, np.eye(4), plan.base == "carried")
-        self._robot = TrajectoryActor(name, plan.motion, page)
+        self._robot = TrajectoryActor(name, plan.motion, page, lambda robot: ShownRobot(page, name, robot))
         self.root = self._robot.shown.root
         self.root.wxyz, self.root.position = wxyz_xyz(np.linalg.inv(plan.T_world_object))
         self.duration = plan.duration

@@ -1,6 +1,7 @@
 """A robot on a page: its collision shapes, posed link by link; and trajectories that move it."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,11 +41,20 @@ class ShownRobot:
                 handle.wxyz, handle.position = wxyz_xyz(poses[link])
 
 
+def robot_in_world(page: Page, robot: Robot) -> ShownRobot:
+    """The page's one of this kind, shown now if it was not."""
+    if robot.name not in page.robots:
+        page.robots[robot.name] = ShownRobot(page, robot.name, robot)
+    return page.robots[robot.name]
+
+
 class TrajectoryActor:
     """A robot that follows a trajectory, and what it takes hold of moves along."""
 
-    def __init__(self, name: str, trajectory: RobotTrajectory, page: Page) -> None:
-        """Show the robot.
+    def __init__(
+        self, name: str, trajectory: RobotTrajectory, page: Page, show: Callable[[Robot], ShownRobot] | None = None
+    ) -> None:
+        """Show the robot: the one in the world, or that of `show`.
 
         Raises:
             BadInput: There is no robot of that name, or it has other joints.
@@ -55,7 +65,7 @@ class TrajectoryActor:
         if set(order) != set(robot.joints):
             raise BadInput(f"the trajectory moves {', '.join(order)}; {robot.name} has {', '.join(robot.joints)}")
         self._columns = [order.index(joint) for joint in robot.joints]
-        self.shown = ShownRobot(page, name, robot)
+        self.shown = show(robot) if show else robot_in_world(page, robot)
         self.duration = trajectory.duration
         self._held: Held | None = None
         if Held.fits(trajectory, robot, page):

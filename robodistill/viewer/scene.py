@@ -16,6 +16,7 @@ from robodistill.viewer.scenery import add_camera, capture_pictures, field_pictu
 from robodistill.viewer.shown import ShownField
 
 _COLORS = ("as seen", "parts", "features")
+_DEPTH = 0.04  # metres of a camera's frustum
 
 
 class ScenePanel:
@@ -33,6 +34,8 @@ class ScenePanel:
         self._cameras = gui.add_checkbox("Cameras", False, hint="The field's views; a click looks through one")
         self._cameras.on_update(lambda _: self._show_cameras())
         self._frusta: list[Any] = []
+        self._recorded: list[Any] = []
+        page.client.camera.on_update(lambda _: self._clear_view())
         self._results = gui.add_folder("Shown")
 
     def fail(self, failure: Failure) -> None:
@@ -86,9 +89,9 @@ class ScenePanel:
             self._page.selection_changed()
 
     def _show_cameras(self) -> None:
-        for frustum in self._frusta:
+        gone, self._frusta = self._frusta, []
+        for frustum in gone:
             frustum.remove()
-        self._frusta = []
         if not self._cameras.value:
             return
 
@@ -104,7 +107,7 @@ class ScenePanel:
 
     def camera(self, name: str, camera: Any, T_world_camera: np.ndarray, picture: np.ndarray) -> Any:
         """A frustum that can be looked through by a click."""
-        frustum = add_camera(self._page.client.scene, name, camera, T_world_camera, picture, 0.04)
+        frustum = add_camera(self._page.client.scene, name, camera, T_world_camera, picture, _DEPTH)
 
         async def look(_: Any) -> None:
             self._page.take_click()
@@ -113,7 +116,16 @@ class ScenePanel:
             look_through(self._page.client.camera, camera, T_world_camera, target)
 
         frustum.on_click(look)
+        frustum.visible = self._is_clear(frustum)
         return frustum
+
+    def _clear_view(self) -> None:
+        for frustum in [*self._frusta, *self._recorded]:
+            frustum.visible = self._is_clear(frustum)
+
+    def _is_clear(self, frustum: Any) -> bool:
+        """Whether the browser does not stand in it: its picture would be all that is seen."""
+        return float(np.linalg.norm(np.subtract(frustum.position, self._page.client.camera.position))) > 2 * _DEPTH
 
     def add_capture(self, result: Result) -> list[Any]:
         """Frusta with the recorded pictures, and the measured points; they come one by one."""
@@ -121,7 +133,7 @@ class ScenePanel:
         root = scene.add_frame(name, show_axes=False)
         clouds: list[tuple[np.ndarray, np.ndarray]] = []
         for k, seen in enumerate(capture_pictures(result.value, lambda *_: None)):
-            self.camera(f"{name}/camera {k}", *seen[:3])
+            self._recorded.append(self.camera(f"{name}/camera {k}", *seen[:3]))
             clouds.append(seen[3:])
         if any(len(points) for points, _ in clouds):
             points, colors = (np.concatenate(part) for part in zip(*clouds, strict=True))

@@ -101,10 +101,10 @@ def add_joint(scene: Any, name: str, joint: Joint, middle: np.ndarray, reach: fl
     low, high = joint.range
     steps = np.linspace(low, high, 33)
     if joint.kind == "prismatic":
-        path = middle + steps[:, None] * axis
-        line = np.array(
-            [[middle + min(low, 0) * axis - 0.3 * reach * axis, middle + max(high, 0) * axis + 0.3 * reach * axis]]
-        )
+        # beyond the child's end on the side it goes to: inside of it nothing would be seen
+        tip = middle + (1.1 * reach if low + high >= 0 else -1.1 * reach) * axis
+        path = tip + steps[:, None] * axis
+        line = np.array([[middle + (min(low, 0) - 1.5 * reach) * axis, middle + (max(high, 0) + 1.5 * reach) * axis]])
     else:
         side = middle - origin - axis * (axis @ (middle - origin))
         if np.linalg.norm(side) < 1e-4:  # a screw turns about its own middle

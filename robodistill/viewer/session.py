@@ -6,6 +6,7 @@ from typing import Any
 
 from robodistill.errors import RobodistillError
 from robodistill.field.gaussians import GaussianField
+from robodistill.robots.robot import load_robot
 from robodistill.viewer.ask import AskPanel
 from robodistill.viewer.cameras import first_look, look_through, world_up
 from robodistill.viewer.canvas import DrawnBy
@@ -51,6 +52,7 @@ class Session:
             PicturePanel(self._page)
         self._time = TimePanel(self._page, tabs)
         self._late: list[Result] = []
+        self._refused = 0  # results that were opened, but do not go with the others
 
     def close(self) -> None:
         """The browser is gone."""
@@ -63,8 +65,9 @@ class Session:
             for result in sorted(self._late, key=lambda it: _LATE.index(it.kind)):
                 self._place(result)
             self._late = []
-            words = f"{count} shown" + (f", **{failed} could not be opened**: see Scene" if failed else "")
-            self._page.tell(words if count or failed else "Nothing to show.")
+            shown, failed = count - self._refused, failed + self._refused
+            words = f"{shown} shown" + (f", **{failed} could not be**: see Scene" if failed else "")
+            self._page.tell(words if shown or failed else "Nothing to show.")
 
     def add(self, item: Result | Failure) -> None:
         """Show a result, or say what is wrong with it."""
@@ -81,13 +84,16 @@ class Session:
         try:
             handles = getattr(self, f"_add_{result.kind}")(result)
         except RobodistillError as error:
-            self._scene.fail(Failure(result.path, str(error)))
-            return
+            self._refuse(result, str(error))
         except Exception as error:  # a defect: the page says so and goes on
             log.exception("%s could not be shown", result.path)
-            self._scene.fail(Failure(result.path, f"{type(error).__name__}: {error}; this is a defect"))
-            return
-        self._scene.add(result, handles)
+            self._refuse(result, f"{type(error).__name__}: {error}; this is a defect")
+        else:
+            self._scene.add(result, handles)
+
+    def _refuse(self, result: Result, why: str) -> None:
+        self._refused += 1
+        self._scene.fail(Failure(result.path, why))
 
     def _add_field(self, result: Result) -> list[Any]:
         page, client = self._page, self._page.client
@@ -117,10 +123,11 @@ class Session:
         return [actor.shown.root]
 
     def _add_grasps(self, result: Result) -> list[Any]:
+        robot = load_robot(result.value.robot)  # one that is not known leaves no empty tab
         if self._grasps is None:
             self._grasps = self._tabs.add_tab("Grasps")
         with self._grasps, self._page.client.gui.add_folder(result.name):
-            panel = GraspPanel(self._page, result.name, result.value)
+            panel = GraspPanel(self._page, result.name, result.value, robot)
         return [panel.root]
 
     def _add_video(self, result: Result) -> list[Any]:

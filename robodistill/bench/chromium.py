@@ -1,6 +1,7 @@
 """A headless Chromium, driven over its DevTools protocol: open pages, click, type, look at pictures."""
 
 import base64
+import contextlib
 import json
 import shutil
 import subprocess
@@ -102,11 +103,11 @@ class Page:
 
     def press(self, words: str) -> None:
         """Click on the last visible element with exactly this text: a button, a tab, a row of a list."""
-        self.click(*self._place(_PLACE_OF_TEXT % json.dumps(words), words))
+        self._hit(_PLACE_OF_TEXT % json.dumps(words), words)
 
     def type(self, label: str, words: str, enter: bool = False) -> None:
         """Replace what the input with this label holds."""
-        self.click(*self._place(_PLACE_OF_INPUT % json.dumps(label), label))
+        self._hit(_PLACE_OF_INPUT % json.dumps(label), label)
         self.run("document.activeElement.select && document.activeElement.select()")
         self("Input.insertText", text=words)
         if enter:
@@ -114,8 +115,17 @@ class Page:
 
     def choose(self, label: str, words: str) -> None:
         """Take a row of the list with this label."""
-        self.click(*self._place(_PLACE_OF_INPUT % json.dumps(label), label))
+        self._hit(_PLACE_OF_INPUT % json.dumps(label), label)
         self.press(words)
+
+    def _hit(self, script: str, words: str) -> None:
+        """Click on an element; again if it moved away from under the pointer and did not get the click."""
+        for _ in range(5):
+            self.click(*self._place(script, words))
+            with contextlib.suppress(TimeoutError):
+                wait_until(lambda: self.run("window.hit"), 5)
+                return
+        raise TimeoutError(f"{words!r} does not get clicks; the page reads: {self.text()}")
 
     def _place(self, script: str, words: str) -> list[float]:
         """Where an element is, once it no longer moves and nothing lies over it: panels open in slow motion."""
@@ -187,7 +197,9 @@ _IMAGES = """[...document.images].filter(i => i.complete && i.naturalWidth).map(
   const x = c.getContext('2d'); x.imageSmoothingQuality = 'high'; x.drawImage(i, 0, 0, 1, 1);
   return [i.naturalWidth, i.naturalHeight, ...x.getImageData(0, 0, 1, 1).data.slice(0, 3)];
 })"""
-_PLACE = """  e.scrollIntoView({block: 'center'});
+_PLACE = """  window.hit = false;
+  e.addEventListener('click', () => { window.hit = true; }, {once: true, capture: true});
+  e.scrollIntoView({block: 'center'});
   const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
   const top = document.elementFromPoint(x, y);
   return top && (e.contains(top) || top.contains(e)) ? [x, y] : null;

@@ -44,7 +44,7 @@ class AskPanel:
 
     async def _submitted(self, _: Any) -> None:
         """That its form was taken, the browser hears after the answer: it draws anew for that, which would go first."""
-        await asyncio.to_thread(self.ask(self._phrase.value).thread.join, 2.0)
+        await asyncio.to_thread(lambda: self.ask(self._phrase.value).thread.join(2.0))
 
     def ask(self, phrase: str) -> Job:
         """Look for a phrase; the answer comes as a heat map, a box and a line of text."""
@@ -111,7 +111,8 @@ class AskPanel:
             self._show(job, shown, selected_colors(shown.field, result.selection), selection)
             return told(selection)
 
-        self._page.start("Click", work)
+        # a job that changes the page may wait for the browser, whose answers come through this loop
+        await asyncio.to_thread(self._page.start, "Click", work)
 
 
 def told(found: Selection) -> str:

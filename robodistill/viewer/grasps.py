@@ -1,5 +1,6 @@
 """The Grasps tab: grippers ranked by colour, why others were not taken, and each grasp step by step."""
 
+import asyncio
 from typing import Any
 
 import cv2
@@ -98,7 +99,7 @@ class GraspPanel:
         async def choose(event: Any) -> None:
             self._page.take_click()
             self._rank.value = self._order.index(kept[event.instance_index or 0]) + 1
-            self.step("Pre-grasp")
+            await asyncio.to_thread(self.step, "Pre-grasp")
 
         handle.on_click(choose)
         self._meshes.append(handle)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy.spatial.transform import Rotation
 
 from robodistill.capture.frame import Frame
 from robodistill.config import ShapeConfig
@@ -18,8 +19,9 @@ from robodistill.raster.sh import rgb_to_sh0
 from robodistill.sim.objects import CATEGORIES
 from robodistill.sim.views import look_at
 from robodistill.teachers.builtin import words
-from robodistill.teachers.builtin.image_net import BLOCKS, ImageNet, unit_blocks
-from robodistill.teachers.builtin.inputs import CHANNELS, input_channels
+from robodistill.teachers.builtin.image_net import BLOCKS, LOOKS, VISUAL, ImageNet, unit_blocks
+from robodistill.teachers.builtin.inputs import CHANNELS, cell_points, input_channels
+from robodistill.teachers.builtin.landmarks import COUNT, Landmarks
 from robodistill.teachers.builtin.shape_net import ShapeNet
 from robodistill.teachers.builtin.teacher import Builtin
 from robodistill.teachers.builtin.vocabulary import known_words, plural_of, read_phrase
@@ -134,15 +136,17 @@ def test_a_part_is_told_from_the_other_parts_of_its_thing():
 
 def test_the_spec_is_checked():
     """Options have values that are named when they are wrong; the visual head reads no text."""
-    assert load_image_teacher("builtin:head=visual").dim == 32
-    for spec, said in (("builtin:x", "no models"), ("builtin:head=y", "words or visual"), ("builtin:side=0", ">= 1")):
+    assert load_image_teacher("builtin:head=visual").dim == VISUAL
+    assert load_image_teacher("builtin:head=looks").dim == LOOKS
+    wrong = (("builtin:x", "no models"), ("builtin:head=y", "words, visual, looks"), ("builtin:side=0", ">= 1"))
+    for spec, said in wrong:
         with pytest.raises(BadInput, match=said):
             load_image_teacher(spec)
     with pytest.raises(BadInput, match="correspondence"):
         Builtin("head=visual").encode_text(["mug"])
 
 
-@pytest.mark.parametrize("head", ["words", "visual"])
+@pytest.mark.parametrize("head", ["words", "visual", "looks"])
 def test_any_image_is_encoded(head):
     """Odd sizes, large images, no depth; the same twice."""
     teacher = Builtin(f"head={head}")
@@ -152,7 +156,7 @@ def test_any_image_is_encoded(head):
         rgb = random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
         frame = Frame(rgb, np.full(rgb.shape[:2], 0.7, np.float32) if depth else None, camera, None)
         seen = teacher.encode(frame)
-        assert seen.shape[2] == teacher.dim and max(seen.shape[:2]) <= {"words": 80, "visual": 160}[head]
+        assert seen.shape[2] == teacher.dim and max(seen.shape[:2]) <= (80 if head == "words" else 160)
         assert seen.norm(dim=-1) == pytest.approx(torch.ones(seen.shape[:2]), abs=1e-4)
         assert torch.equal(seen, teacher.encode(frame))
 
@@ -175,6 +179,33 @@ def test_fused_weights_answer_as_the_trained_network():
         after = net(x)
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in net.modules())
     assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(before, after, strict=True))
+
+
+def test_points_of_cells_are_in_the_middle_of_them():
+    """In metres in the camera frame; zero without depth."""
+    points = cell_points(table_with_box(), CAMERA)
+    assert (
+        points.shape == (3, 12, 16) and points[2, 6, 8] == pytest.approx(0.75) and points[2, 0, 0] == pytest.approx(0.8)
+    )
+    v, u = 6 * 4 + 2, 8 * 4 + 2
+    assert points[:, 6, 8] == pytest.approx(0.75 * CAMERA.rays()[v, u], abs=1e-6)
+    assert not cell_points(None, CAMERA).any()
+
+
+def test_a_place_is_the_same_from_wherever_it_is_seen():
+    """Turning and shifting the camera changes no distance; what is not measured has no place."""
+    torch.manual_seed(0)
+    landmarks = Landmarks(8).eval()
+    seen, points = torch.randn(1, 8, 16, 16).relu(), torch.rand(1, 3, 16, 16) * 0.4
+    points[:, 2] += 0.6
+    points[0, :, 3, 5] = 0
+    turn = torch.from_numpy(Rotation.from_rotvec([0.1, -0.3, 0.2]).as_matrix()).float()
+    moved = (turn @ points.flatten(2) + torch.tensor([[0.1], [-0.2], [0.4]])).reshape(points.shape)
+    moved[0, :, 3, 5] = 0
+    with torch.no_grad():
+        before, after = landmarks(seen, points), landmarks(seen, moved)
+    assert before.shape == (1, 2 * COUNT, 16, 16) and before.abs().max() > 0.05
+    assert not before[0, :, 3, 5].any() and torch.allclose(before, after, atol=1e-4)
 
 
 def test_broken_weights_are_refused(tmp_path):

@@ -167,11 +167,11 @@ def test_film_is_followed(model: PartModel, film: tuple):
 
 
 def test_features_are_found_and_followed(model: PartModel, film: tuple):
-    """It is a layer of DINO or the builtin's visual head, not its words; by it alone the film is followed less well."""
+    """It is a layer of DINO or the builtin's looks, not its words; by it alone the film is followed less well."""
     layers = {"builtin": layer(model, "builtin"), "clip": layer(model, "clip")}
     assert load_features(layers) is None
-    found = load_features({**layers, "builtin": layer(model, "builtin:head=visual")}, dims=2)
-    assert found.teacher.spec == "builtin:head=visual" and found.codes.shape == (len(model.labels), 2)
+    found = load_features({**layers, "builtin": layer(model, "builtin:head=looks")}, dims=2)
+    assert found.teacher.spec == "builtin:head=looks" and found.codes.shape == (len(model.labels), 2)
     frames, poses = film
     features = RsrdFeatures.of(layer(model, "colors"), Colors(), 2)
     config = replace(RsrdConfig(), joint_steps=0, rgb=0.0, touch_alpha=0.1)

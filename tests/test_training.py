@@ -9,7 +9,7 @@ from robodistill.sim.objects import CATEGORIES
 from robodistill.sim.shapes import box
 from robodistill.sim.spec import ObjectSpec, Piece
 from robodistill.teachers.builtin.image_net import BLOCKS, STRIDE
-from robodistill.training import clouds, crops, labels, scenes, views
+from robodistill.training import clouds, crops, export, image, labels, loop, pairs, scenes, shape, views, visual
 from robodistill.training.checkpoint import Progressed, average, load_checkpoint, save_checkpoint
 from robodistill.training.image import Learner
 
@@ -146,3 +146,88 @@ def test_learning_lowers_the_loss(shard):
         optimizer.step()
     assert set(told[0]) == {*BLOCKS, "visual"}
     assert all(told[-1][role] < told[0][role] for role in BLOCKS)
+
+
+def test_whole_pairs_show_the_same_surface_twice(shard):
+    """Matched cells are the same points in space, wherever the windows were cut."""
+    rng, found = np.random.default_rng(0), []
+    while len(found) < 6:
+        pair = pairs.draw_whole_pair(shard, rng)
+        if pair is not None and all(it.any() for it in pair.points):
+            found.append(pair)
+    for pair in found:
+        first, second = pair.crops
+        assert first.channels.shape == (9, 240, 320) and pair.points[0].shape == (3, 60, 80)
+        at = np.rint(pair.places).astype(int).clip(0, [59, 79])
+        same = first.rows.ravel()[pair.cells] == second.rows[at[:, 0], at[:, 1]]
+        assert same.mean() > 0.7
+        depth = pair.points[0][2].ravel()[pair.cells]
+        assert (depth > 0).mean() > 0.9 and 0.2 < np.median(depth) < 1.5
+
+
+def test_the_shares_of_a_place_are_bilinear():
+    """They add to one and point at the place."""
+    cells, shares = visual._around(np.array([[1.25, 2.5], [0.0, 3.0]], np.float32), (4, 5))
+    assert shares.sum(1) == pytest.approx([1, 1])
+    assert (shares * (cells // 5)).sum(1) == pytest.approx([1.25, 0])
+    assert (shares * (cells % 5)).sum(1) == pytest.approx([2.5, 3])
+
+
+class Interrupted(Exception):
+    """As if someone pressed Ctrl-C."""
+
+
+def trainings(folder, check):
+    """Each script's short run: its function, and arguments that lack the file to write."""
+    encoder = {"views": folder, "validation": check, "seed": 3}
+    return {
+        "image": lambda out: image.train(image.Arguments(**encoder, out=out, steps=2, singles=1, pairs=1, report=1)),
+        "shape": lambda out: shape.train(shape.Arguments(out, steps=2, pool=12, batch=2, report=1, validation=2)),
+        "visual": lambda out: visual.train(
+            visual.Arguments(**encoder, image=export.Arguments().out, out=out, steps=2, pairs=1, report=1)
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", ["image", "shape", "visual"])
+def test_an_interrupted_training_ends_where_a_whole_one_ends(name, shard, tmp_path, monkeypatch):
+    """Bit for bit, and twice the same."""
+    folder = tmp_path / "views"
+    folder.mkdir()
+    monkeypatch.setattr(shape, "_FIRST", 4)
+    small = {key: value[: views.VIEWS] for key, value in shard.items()}
+    from safetensors.numpy import save_file
+
+    save_file({key: np.ascontiguousarray(value) for key, value in small.items()}, folder / "a.safetensors")
+    train = trainings(folder, folder)[name]
+    train(tmp_path / "whole")
+    saved = loop.save_checkpoint
+
+    def stop(*given):
+        saved(*given)
+        raise Interrupted
+
+    monkeypatch.setattr(loop, "save_checkpoint", stop)
+    with pytest.raises(Interrupted):
+        train(tmp_path / "parts")
+    monkeypatch.setattr(loop, "save_checkpoint", saved)
+    train(tmp_path / "parts")
+    whole, parts = (export.averaged(tmp_path / it) for it in ("whole", "parts"))
+    assert whole.keys() == parts.keys() and len(whole) > 3
+    assert all(torch.equal(whole[key], parts[key]) for key in whole)
+
+
+def test_training_landmarks_leaves_words_as_they_are(tmp_path):
+    """What is put into the file that ships is new landmarks alone."""
+    out = tmp_path / "weights.safetensors"
+    out.write_bytes(export.Arguments().out.read_bytes())
+    before = export.shipped(out)
+    landmarks = {k.removeprefix("image/"): v.float() + 1 for k, v in before.items() if k.startswith("image/landmarks.")}
+    from safetensors.torch import save_file
+
+    save_file({f"averaged/{key}": value for key, value in landmarks.items()}, tmp_path / "visual")
+    export.main(export.Arguments(visual=tmp_path / "visual", out=out))
+    after = export.shipped(out)
+    assert before.keys() == after.keys() and landmarks
+    for key, value in before.items():
+        assert torch.equal(value, after[key]) != key.startswith("image/landmarks.")

@@ -83,7 +83,7 @@ def read_demo(folder: Path) -> Demo:
 
 
 # features of correspondence have no kinds that shape could tell
-_VISUAL = FeaturesConfig(teacher="builtin:head=visual", shape=ShapeConfig(weight=0.0))
+_VISUAL = FeaturesConfig(teacher="builtin:head=looks", shape=ShapeConfig(weight=0.0))
 
 
 def bench_tracking(

@@ -34,7 +34,7 @@ class Track(Verb):
     """Folder to write the articulated object to, with meshes."""
     method: Literal["ours", "rsrd"] = "ours"
     """How: ours, or as RSRD (Kerr et al., CoRL 2024) does, which is slower and knows no joints; by features, too, where
-    the field has those of dinov2, dinov3 or builtin:head=visual."""
+    the field has those of dinov2, dinov3 or builtin:head=looks."""
     overwrite: bool = False
     """Replace files that exist."""
 

@@ -2,7 +2,7 @@
 
 4D-DPM of Kerr et al., "Robot See Robot Do", CoRL 2024, with the paper's losses, weights, rates and steps. Differs, for
 want of models that ship with this project: features are those of the field's `dinov2` or `dinov3` layer or, as a stand
-in for DINO, of `builtin:head=visual`, and without either there is colour only; no monocular depth; no mask of people
+in for DINO, of `builtin:head=looks`, and without either there is colour only; no monocular depth; no mask of people
 unless one is given. Where the paper leaves it open: the learned background is behind the parts, as for
 `tracker.follow`; the joint pass keeps the rate that the frames ended with; Gaussians of two parts are neighbours as
 for `tracker.follow`, because hardly any of ours, which are larger and fewer, lie within the paper's 2 mm.

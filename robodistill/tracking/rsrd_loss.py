@@ -84,6 +84,10 @@ class RsrdFeatures:
         return both[..., :-1], both[..., -1].sqrt()
 
 
+_HEADS = ("head=looks", "head=visual")
+"""Of the built-in teacher, for correspondence."""
+
+
 def load_features(layers: dict[str, FeatureLayer], dims: int = RsrdConfig.dims) -> RsrdFeatures | None:
     """Of a field's layers the one that the paper's loss is for, or what stands in for it; None where there is neither.
 
@@ -94,7 +98,7 @@ def load_features(layers: dict[str, FeatureLayer], dims: int = RsrdConfig.dims) 
 
     for wanted in ("dinov2", "dinov3", "builtin"):
         layer = layers.get(wanted)
-        if layer is not None and (wanted != "builtin" or "head=visual" in layer.teacher):
+        if layer is not None and (wanted != "builtin" or any(it in layer.teacher for it in _HEADS)):
             return RsrdFeatures.of(layer, load_image_teacher(layer.teacher), dims)
     return None
 

@@ -1,11 +1,12 @@
-"""Pictures for the model card: `python -m robodistill.training.card --image A --shape B`, of the shipped weights.
+"""Pictures for the model card: `python -m robodistill.training.card --visual A`, of the shipped weights.
 
-`curve.png` has the losses and scores of both trainings; `examples.jpg` one scene to a row: the view, what each cell is
-taken for, and three phrases with the peak of their relevancy, right ones ringed in green and wrong ones in red.
+`curve.png` has the scores of trainings, `curve_visual.png` those of landmarks; `examples.jpg` one scene to a row: the
+view, what each cell is taken for, and three phrases with the peak of their relevancy, right ones ringed in green and
+wrong ones in red; `matches.jpg` places of things and where they are found from another side, wrong ones in red.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +19,15 @@ from safetensors import safe_open
 from robodistill.capture.frame import Frame
 from robodistill.capture.write import write_whole
 from robodistill.geometry.camera import Camera
+from robodistill.geometry.covisible import DepthView, seen_in
 from robodistill.report.pictures import heat_picture, label_colors
 from robodistill.sim.noise import noisy_color, noisy_depth
 from robodistill.sim.render import Painter
 from robodistill.sim.scene import Scene, make_scene
-from robodistill.sim.views import hemisphere_views
+from robodistill.sim.views import hemisphere_views, look_at
 from robodistill.teachers.builtin.teacher import Builtin
 from robodistill.teachers.builtin.weights import CONCEPTS, load_weights
+from robodistill.training.scores import NEAR, margins
 
 _SIZE = (320, 240)
 
@@ -33,43 +36,51 @@ _SIZE = (320, 240)
 class Arguments:
     """Draw the card's pictures."""
 
-    image: Path
+    image: Path | None = None
     """Checkpoint of `training.image`."""
-    shape: Path
+    shape: Path | None = None
     """Checkpoint of `training.shape`."""
+    visual: Path | None = None
+    """Checkpoint of `training.visual`."""
     out: Path = Path("assets/teacher")
     seeds: tuple[int, ...] = (2000, 2001, 2002, 2003)
     """Scenes to show."""
 
 
 def main(arguments: Arguments) -> None:
-    """Draw both."""
-    write_whole(arguments.out / "curve.png", curve_picture(arguments.image, arguments.shape))
-    teacher = Builtin()
-    rows = np.vstack([example_row(make_scene(seed), seed, teacher) for seed in arguments.seeds])
-    small = cv2.resize(rows[..., ::-1], None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
-    write_whole(
-        arguments.out / "examples.jpg", cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
-    )
+    """Draw all, curves of what is given."""
+    if arguments.image and arguments.shape:
+        curves = {"dense encoder": arguments.image, "shape encoder": arguments.shape}
+        write_whole(arguments.out / "curve.png", curve_picture(curves))
+    if arguments.visual:
+        write_whole(arguments.out / "curve_visual.png", curve_picture({"landmarks": arguments.visual}))
+    teacher, visual = Builtin(), Builtin("head=visual")
+    scenes = {seed: make_scene(seed) for seed in arguments.seeds}
+    rows = [example_row(scene, seed, teacher) for seed, scene in scenes.items()]
+    _write_jpeg(arguments.out / "examples.jpg", cv2.resize(np.vstack(rows), None, fx=0.8, fy=0.8, interpolation=3))
+    rows = [match_row(scene, seed, visual) for seed, scene in scenes.items()]
+    _write_jpeg(arguments.out / "matches.jpg", np.vstack([np.hstack(rows[k : k + 2]) for k in range(0, len(rows), 2)]))
 
 
-def curve_picture(image: Path, shape: Path) -> bytes:
-    """PNG of scores and losses over minutes of training."""
+def _write_jpeg(path: Path, rgb: np.ndarray) -> None:
+    write_whole(path, cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes())
+
+
+def curve_picture(files: Mapping[str, Path]) -> bytes:
+    """PNG of scores over minutes of training, by title."""
     import io
 
     from matplotlib.figure import Figure
 
-    figure = Figure((10, 3.6), layout="constrained")
-    for axes, path, title in zip(
-        figure.subplots(1, 2), (image, shape), ("dense encoder", "shape encoder"), strict=True
-    ):
+    figure = Figure((5 * len(files), 3.6), layout="constrained")
+    for axes, (title, path) in zip(figure.subplots(1, len(files), squeeze=False)[0], files.items(), strict=True):
         with safe_open(path, "pt") as file:
             curve = json.loads(file.metadata()["progress"])["curve"]
         names = [n for n in curve[-1] if n.endswith(("_peak", "_right")) or n == "matched"]
         for name in names:
             points = [(point["minutes"], point[name]) for point in curve if name in point]
             axes.plot(*zip(*points, strict=True), label=name.replace("_", " "))
-        axes.set(title=title, xlabel="minutes of one core", ylim=(0, 1))
+        axes.set(title=title, xlabel="minutes", ylim=(0, 1))
         axes.legend(fontsize=7)
         axes.grid(alpha=0.3)
     data = io.BytesIO()
@@ -96,6 +107,34 @@ def example_row(scene: Scene, seed: int, teacher: Builtin) -> np.ndarray:
     return np.hstack(shown)
 
 
+def match_row(scene: Scene, seed: int, visual: Builtin) -> np.ndarray:
+    """(240, 640, 3) uint8: two views 30 degrees apart, and lines from places of things to where they are found."""
+    rng = np.random.default_rng(seed)
+    camera = Camera.from_fov(np.radians(50), *_SIZE)
+    frames, shown, eye = [], [], np.array([0.55, 0.0, 0.6])
+    with Painter(scene.model, camera) as painter:
+        for angle in np.radians([0, 30]) + rng.uniform(0, 2 * np.pi):
+            c, s = np.cos(angle), np.sin(angle)
+            T = look_at(np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ eye, np.array([0, 0, 0.03]))
+            painter.look(scene.data, T)
+            rgb, (depth, geoms) = painter.color(), painter.depth_and_geoms()
+            frames.append(Frame(noisy_color(rgb, rng), noisy_depth(depth, camera, rng), camera, T))
+            shown.append(scene.to_object[geoms] > 0)
+    first, second = (visual.encode(frame) for frame in frames)
+    cells = np.argwhere(cv2.resize(shown[0].astype(np.uint8), first.shape[1::-1], interpolation=0) > 0)
+    views = (DepthView(frame.depth, frame.camera.K, frame.T_world_camera) for frame in frames)
+    step = _SIZE[0] / first.shape[1]
+    places, seen = seen_in(*views, (cells[:, ::-1] + 0.5) * step - 0.5)
+    picture = np.hstack([frame.rgb for frame in frames])
+    for k in rng.permutation(np.flatnonzero(seen))[:60]:
+        best = int((second.flatten(0, 1) @ first[tuple(cells[k])]).argmax())
+        found = (np.array([best % first.shape[1], best // first.shape[1]]) + 0.5) * step - 0.5
+        color = (40, 220, 60) if np.linalg.norm(found - places[k]) < NEAR else (240, 40, 40)
+        ends = ((cells[k, ::-1] + 0.5) * step - 0.5, found + [_SIZE[0], 0])
+        cv2.line(picture, *(tuple(np.rint(end).astype(int).tolist()) for end in ends), color, 1, cv2.LINE_AA)
+    return picture
+
+
 def _labelled(rgb: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     """What each cell is taken for, with the names of the things."""
     names = CONCEPTS["thing"]
@@ -114,8 +153,7 @@ def _asked(
     rgb: np.ndarray, seen: torch.Tensor, objects: np.ndarray, teacher: Builtin, phrase: str, wanted: int
 ) -> np.ndarray:
     """Relevancy, and a ring at its peak: green on the right thing, red elsewhere."""
-    fits = seen @ torch.cat([teacher.encode_text([phrase]), teacher.contrasts(phrase)]).mT
-    margin = (fits[..., 0] - fits[..., 1:].amax(-1)).numpy()
+    margin = margins(teacher, seen, phrase).numpy()
     large = cv2.resize(margin, rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     picture = np.ascontiguousarray(heat_picture(rgb, np.clip(large + 0.3, 0, 1)))
     v, u = np.unravel_index(large.argmax(), large.shape)

@@ -39,8 +39,8 @@ def draw_crop(shard: dict, rng: np.random.Generator) -> Crop:
     """A crop around a pixel of a random thing."""
     view = int(rng.integers(len(shard["rgb"])))
     scale = 2 ** rng.uniform(-_ZOOM, _ZOOM)
-    center = _pixel_of_thing(shard, view, rng)
-    return _cut(shard, view, center + rng.uniform(-24, 24, 2) * scale, scale, rng, rng.random() < _MIRRORED)
+    center = pixel_of_thing(shard, view, rng)
+    return cut(shard, view, center + rng.uniform(-24, 24, 2) * scale, scale, rng, rng.random() < _MIRRORED)
 
 
 def draw_pair(shard: dict, rng: np.random.Generator) -> tuple[Crop, Crop, np.ndarray, np.ndarray] | None:
@@ -48,20 +48,23 @@ def draw_pair(shard: dict, rng: np.random.Generator) -> tuple[Crop, Crop, np.nda
 
     None where the place is not seen twice.
     """
-    a = int(rng.integers(len(shard["rgb"])))
-    forward = shard["T_world_camera"][:, :3, 2]
-    apart = np.arccos(np.clip(forward @ forward[a], -1, 1))
-    near = (apart > _APART[0]) & (apart < _APART[1])
-    others = np.flatnonzero((shard["layout"] == shard["layout"][a]) & near)
-    if not len(others):
+    chosen = choose_views(shard, rng)
+    if chosen is None:
         return None
-    b = int(rng.choice(others))
-    center = _pixel_of_thing(shard, a, rng)
+    a, b = chosen
+    center = pixel_of_thing(shard, a, rng)
     there, seen = project(shard, a, b, center[None])
     if not seen[0]:
         return None
     first, second = (
-        _cut(shard, view, at + rng.uniform(-24, 24, 2), 2 ** rng.uniform(-_PAIR_ZOOM, _PAIR_ZOOM), rng, side=PAIR_SIDE)
+        cut(
+            shard,
+            view,
+            at + rng.uniform(-24, 24, 2),
+            2 ** rng.uniform(-_PAIR_ZOOM, _PAIR_ZOOM),
+            rng,
+            size=(PAIR_SIDE, PAIR_SIDE),
+        )
         for view, at in ((a, center), (b, there[0]))
     )
     left, top, scale = first.window
@@ -74,7 +77,17 @@ def draw_pair(shard: dict, rng: np.random.Generator) -> tuple[Crop, Crop, np.nda
     return first, second, np.flatnonzero(seen), places[seen][:, ::-1].astype(np.float32)
 
 
-def _pixel_of_thing(shard: dict, view: int, rng: np.random.Generator) -> np.ndarray:
+def choose_views(shard: dict, rng: np.random.Generator) -> tuple[int, int] | None:
+    """Two views of the same things from two sides; None where a random view has no other."""
+    a = int(rng.integers(len(shard["rgb"])))
+    forward = shard["T_world_camera"][:, :3, 2]
+    apart = np.arccos(np.clip(forward @ forward[a], -1, 1))
+    near = (apart > _APART[0]) & (apart < _APART[1])
+    others = np.flatnonzero((shard["layout"] == shard["layout"][a]) & near)
+    return (a, int(rng.choice(others))) if len(others) else None
+
+
+def pixel_of_thing(shard: dict, view: int, rng: np.random.Generator) -> np.ndarray:
     """(u, v) of a random pixel of a random thing that the view shows, or of the middle where it shows none."""
     rows = shard["rows"][view]
     shown = np.unique(rows)
@@ -88,27 +101,28 @@ def _pixel_of_thing(shard: dict, view: int, rng: np.random.Generator) -> np.ndar
     return np.array([u[k], v[k]], float)
 
 
-def _cut(
+def cut(
     shard: dict,
     view: int,
     center: np.ndarray,
     scale: float,
     rng: np.random.Generator,
     mirrored: bool = False,
-    side: int = SIDE,
+    size: tuple[int, int] = (SIDE, SIDE),
 ) -> Crop:
-    """The window of `side` x `scale` pixels about a pixel, moved into the picture."""
+    """The window of `size` (across, down) x `scale` pixels about a pixel, moved into the picture."""
     height, width = shard["rows"].shape[1:]
-    span = side * scale
-    left = float(np.clip(center[0] - span / 2, 0, width - span))
-    top = float(np.clip(center[1] - span / 2, 0, height - span))
+    left, top = (
+        float(np.clip(at - n * scale / 2, 0, most - n * scale))
+        for at, n, most in zip(center, size, (width, height), strict=True)
+    )
     M = np.array([[scale, 0, left], [0, scale, top]])
 
     def warp(image: np.ndarray, how: int) -> np.ndarray:
-        return cv2.warpAffine(image, M, (side, side), flags=how | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.warpAffine(image, M, size, flags=how | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
 
     smooth = cv2.INTER_LINEAR
-    channels = np.zeros((CHANNELS, side, side), np.float32)
+    channels = np.zeros((CHANNELS, *size[::-1]), np.float32)
     channels[:3] = _lit(warp(shard["rgb"][view], smooth).astype(np.float32) / 255, rng).transpose(2, 0, 1) * 2 - 1
     if rng.random() >= _BLIND:
         shape = warp(np.ascontiguousarray(shard["shape"][view].transpose(1, 2, 0).astype(np.float32)), smooth)

@@ -1,4 +1,7 @@
-"""Put trained weights into the file that ships: `python -m robodistill.training.export --image A --shape B`."""
+"""Put trained weights into the file that ships: `python -m robodistill.training.export --image A --shape B --visual C`.
+
+What is not given stays as it is in the file.
+"""
 
 import json
 from dataclasses import asdict, dataclass
@@ -19,13 +22,17 @@ from robodistill.teachers.teacher import Calibration
 class Arguments:
     """Write the file of weights."""
 
-    image: Path
+    image: Path | None = None
     """Checkpoint of `training.image`."""
-    shape: Path
+    shape: Path | None = None
     """Checkpoint of `training.shape`."""
+    visual: Path | None = None
+    """Checkpoint of `training.visual`."""
+    places: float = 1.0
+    """How many times more a place counts beside looks than it did in training; with `visual`."""
     out: Path = Path(FILE)
     scale: float = 20.0
-    """Of the calibration, see `training.calibrate`."""
+    """Of the calibration, set on tuning tables; as the two below."""
     offset: float = -0.1
     floor: float = -0.18
 
@@ -37,11 +44,24 @@ def averaged(path: Path, prefix: str = "") -> dict[str, Tensor]:
         return {name.removeprefix(start): file.get_tensor(name) for name in file.keys() if name.startswith(start)}  # noqa: SIM118
 
 
+def shipped(path: Path) -> dict[str, Tensor]:
+    """What the file holds now."""
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
 def main(arguments: Arguments) -> None:
     """Gather, halve and write."""
-    tensors = {f"image/{name}": value for name, value in averaged(arguments.image, "net.").items()}
-    tensors |= {f"concepts/{name}": value for name, value in averaged(arguments.image, "concepts.").items()}
-    tensors |= {f"shape/{name}": value for name, value in averaged(arguments.shape).items()}
+    tensors = shipped(arguments.out) if arguments.out.exists() else {}
+    if arguments.image:
+        tensors |= {f"image/{name}": value for name, value in averaged(arguments.image, "net.").items()}
+        tensors |= {f"concepts/{name}": value for name, value in averaged(arguments.image, "concepts.").items()}
+    if arguments.shape:
+        tensors |= {f"shape/{name}": value for name, value in averaged(arguments.shape).items()}
+    if arguments.visual:
+        landmarks = averaged(arguments.visual, "landmarks.")
+        landmarks["weight"] = landmarks["weight"] * arguments.places
+        tensors |= {f"image/landmarks.{name}": value for name, value in landmarks.items()}
     kept = {name: value.half() if value.ndim > 1 else value for name, value in tensors.items()}
     kept = {name: value.contiguous() for name, value in kept.items() if not name.endswith("num_batches_tracked")}
     assert all(torch.isfinite(value).all() for value in kept.values())

@@ -5,9 +5,7 @@ that a handle counts beside a wall; InfoNCE (van den Oord et al., 2018) between 
 of correspondence. The file it writes every few minutes is all that a later run needs to go on.
 """
 
-import json
 import logging
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,18 +15,17 @@ import tyro
 from torch import Tensor, nn
 from torch.nn import functional
 
+from robodistill.errors import BadInput
 from robodistill.teachers.builtin.image_net import Concepts, ImageNet, unit_blocks
-from robodistill.training.checkpoint import Progressed, average, load_checkpoint, save_checkpoint
 from robodistill.training.crops import Crop, draw_crop, draw_pair
 from robodistill.training.labels import IGNORE, ROLES
+from robodistill.training.loop import Schedule, run_steps
 from robodistill.training.scores import score_views
 from robodistill.training.views import load_shard
 
-log = logging.getLogger(__name__)
 _WEIGHTS = {"thing": 1.0, "color": 0.4, "surface": 0.3, "material": 0.1, "pattern": 0.1, "part": 0.5}
 _VISUAL = 2.0
 _SMOOTHED = 0.05  # label smoothing
-_AVERAGED = 0.999  # memory of the running mean of the weights
 _BLUR = 0.5  # cells, of the place that is wanted
 _NEGATIVES = 1024  # cells of other crops that a place must be told from
 
@@ -43,7 +40,7 @@ class Arguments:
     """Folder of views to choose by."""
     out: Path
     """Checkpoint (safetensors); continued where it is there."""
-    minutes: float = 60.0
+    steps: int = 9600
     """Length of the whole schedule, over all runs."""
     singles: int = 16
     """Crops of one place in a batch."""
@@ -51,25 +48,24 @@ class Arguments:
     """Pairs in a batch."""
     rate: float = 0.0025
     """Highest learning rate."""
-    report: float = 4.0
-    """Minutes between two looks at the validation views."""
+    report: int = 350
+    """Steps between two looks at the validation views."""
     device: str = "cpu"
     seed: int = 0
 
 
 class Views:
-    """The shards of a folder, kept in memory; new ones are taken up as they come."""
+    """The shards of a folder, kept in memory."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._kept = folder, {}
-        self.refresh()
+        """Read them all.
 
-    def refresh(self) -> None:
-        """Look for new files."""
-        for path in sorted(self._folder.glob("*.safetensors")):
-            if path not in self._kept:
-                self._kept[path] = load_shard(path)
-        self.shards = list(self._kept.values())
+        Raises:
+            BadInput: There are none.
+        """
+        self.shards = [load_shard(path) for path in sorted(folder.glob("*.safetensors"))]
+        if not self.shards:
+            raise BadInput(f"{folder}: no views; make them with python -m robodistill.training.views")
 
     def batch(self, singles: int, pairs: int, rng: np.random.Generator) -> tuple[list[Crop], list[Crop], list]:
         """Single crops; pairs, one after the other; and cells with their places for each pair."""
@@ -93,6 +89,7 @@ class Learner(nn.Module):
         self.net = ImageNet()
         self.concepts = Concepts({role: len(names) for role, names in ROLES.items()})
         self.scales = nn.ParameterDict({role: torch.tensor(2.5) for role in [*ROLES, "visual"]})
+        del self.net.landmarks  # learned afterwards, by `training.visual`
 
     def loss(
         self, singles: list[Crop], paired: list[Crop], matches: list, device: str
@@ -149,40 +146,20 @@ def train(arguments: Arguments) -> None:
     """Train until the schedule ends, reporting and saving on the way."""
     torch.manual_seed(arguments.seed)
     learner = Learner().to(arguments.device, memory_format=torch.channels_last)
-    averaged = {name: value.clone() for name, value in learner.state_dict().items()}
     decayed = [p for p in learner.parameters() if p.ndim > 1]
     plain = [p for p in learner.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=arguments.rate)
-    at = Progressed()
-    if arguments.out.exists():
-        at = load_checkpoint(arguments.out, learner, averaged, optimizer)
     views, validation = Views(arguments.views), Views(arguments.validation)
-    rng = np.random.default_rng((arguments.seed, at.step))
-    means: dict[str, float] = {}
-    clock, reported = time.monotonic(), at.spent
-    while at.spent < arguments.minutes:
-        rate = arguments.rate * min(1, (at.step + 1) / 300) * (0.5 + 0.5 * np.cos(np.pi * at.spent / arguments.minutes))
-        for group in optimizer.param_groups:
-            group["lr"] = max(rate, 1e-5)
-        loss, terms = learner.loss(*views.batch(arguments.singles, arguments.pairs, rng), arguments.device)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(learner.parameters(), 2.0)
-        optimizer.step()
-        average(averaged, learner, at.step, _AVERAGED)
-        means = {name: 0.98 * means.get(name, term) + 0.02 * term for name, term in terms.items()}
-        at.step += 1
-        at.spent += (time.monotonic() - clock) / 60
-        clock = time.monotonic()
-        if at.spent - reported > arguments.report or at.spent >= arguments.minutes:
-            reported = at.spent
-            views.refresh()
-            scored = _scores(averaged, validation, arguments.device)
-            at.curve.append({"minutes": round(at.spent, 1), "step": at.step, **means, **scored})
-            log.warning(json.dumps({key: round(float(value), 3) for key, value in at.curve[-1].items()}))
-            save_checkpoint(arguments.out, learner, averaged, optimizer, at)
-            clock = time.monotonic()
+
+    def loss(step: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        return learner.loss(*views.batch(arguments.singles, arguments.pairs, rng), arguments.device)
+
+    def score(averaged: dict[str, Tensor]) -> dict[str, float]:
+        return _scores(averaged, validation, arguments.device)
+
+    schedule = Schedule(arguments.steps, arguments.rate, arguments.report)
+    run_steps(arguments.out, learner, optimizer, schedule, arguments.seed, loss, score)
 
 
 def _scores(averaged: dict[str, Tensor], validation: Views, device: str) -> dict[str, float]:

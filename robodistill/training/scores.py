@@ -8,14 +8,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from robodistill.geometry.camera import Camera
 from robodistill.teachers.builtin.image_net import STRIDE, Concepts, ImageNet, unit_blocks
-from robodistill.teachers.builtin.inputs import CHANNELS
+from robodistill.teachers.builtin.inputs import CHANNELS, cell_points
+from robodistill.teachers.builtin.teacher import Builtin
 from robodistill.training.crops import project
 from robodistill.training.labels import IGNORE, ROLES
 
 _AT = STRIDE // 2
 _LEAST = 30  # pixels of a thing that is asked for
-_NEAR = 5.0  # pixels that a match may be off
+NEAR = 5.0
+"""Pixels that a match may be off."""
 _VIEWS = 6  # of a shard
 
 
@@ -75,10 +78,35 @@ def _score_view(found: dict, shard: dict, view: int, cosines: dict[str, Tensor])
                 )
 
 
+def margins(teacher: Builtin, seen: Tensor, phrase: str) -> Tensor:
+    """(h, w) how much better cells of a feature map fit a phrase than the best of its contrasts."""
+    fits = seen @ torch.cat([teacher.encode_text([phrase]), teacher.contrasts(phrase)]).mT
+    return fits[..., 0] - fits[..., 1:].amax(-1)
+
+
 def _peak(relevancy: Tensor) -> tuple[int, int]:
     """Pixel (v, u) of the highest cell."""
     row, column = divmod(int(relevancy.argmax()), relevancy.shape[1])
     return STRIDE * row + _AT, STRIDE * column + _AT
+
+
+@torch.no_grad()
+def score_matches(net: ImageNet, shards: Sequence[dict], device: str) -> float:
+    """Share of surface points that find their place in the next view of the same things, by looks and landmarks."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for shard in shards:
+        visual = {}
+        for view in range(min(_VIEWS, len(shard["rgb"]))):
+            x = torch.from_numpy(whole_channels(shard, view))[None].to(device, memory_format=torch.channels_last)
+            depth = shard["depth"][view].astype(np.float32) / 1000
+            points = cell_points(depth, Camera(shard["K"][view], *depth.shape[::-1]))
+            with torch.autocast(device, torch.bfloat16):
+                seen = net.matchable(net.trunk(x), torch.from_numpy(points)[None].to(device))
+            visual[view] = functional.normalize(seen[0].float(), dim=0).cpu()
+        for view in visual:
+            if view + 1 in visual and shard["layout"][view] == shard["layout"][view + 1]:
+                _score_matches(found, shard, view, view + 1, visual)
+    return float(np.mean(found["matched"]))
 
 
 def _score_matches(found: dict, shard: dict, a: int, b: int, visual: dict[int, Tensor]) -> None:
@@ -92,4 +120,4 @@ def _score_matches(found: dict, shard: dict, a: int, b: int, visual: dict[int, T
     best = (features @ visual[b].flatten(1)).argmax(1).numpy()
     width = visual[b].shape[2]
     at = np.column_stack([best % width, best // width]) * STRIDE + _AT
-    found["matched"].append(float((np.linalg.norm(at - places[seen], axis=1) < _NEAR).mean()))
+    found["matched"].append(float((np.linalg.norm(at - places[seen], axis=1) < NEAR).mean()))

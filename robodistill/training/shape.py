@@ -4,31 +4,27 @@ Clouds are drawn while it learns, until there are enough to be shown again in ev
 hold a second thing that touches the first, or are cut, as the segments of a field may be.
 """
 
-import json
 import logging
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import tyro
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from robodistill.teachers.builtin.shape_net import POINTS, ShapeNet
 from robodistill.teachers.teacher import shape_inputs
-from robodistill.training.checkpoint import Progressed, average, load_checkpoint, save_checkpoint
 from robodistill.training.clouds import Cloud, draw_cloud, show
 from robodistill.training.labels import IGNORE, ROLES
+from robodistill.training.loop import Schedule, run_steps
 
-log = logging.getLogger(__name__)
 _THING, _PART = (list(ROLES).index(role) for role in ("thing", "part"))
 _VALIDATION = 10_000_000
 """Seeds of clouds to look at on the way start here."""
-_NEW = 6  # clouds drawn at a step while the pool grows
+_FIRST, _NEW = 200, 6  # clouds to start with, and drawn at a step while the pool grows
 _TWO, _CUT = 0.22, 0.12  # share of samples of two things, and with a piece cut off
-_AVERAGED = 0.999
 
 
 @dataclass(frozen=True)
@@ -37,15 +33,17 @@ class Arguments:
 
     out: Path
     """Checkpoint (safetensors); continued where it is there."""
-    minutes: float = 30.0
+    steps: int = 8000
     """Length of the whole schedule, over all runs."""
     pool: int = 12_000
     """Clouds kept."""
     batch: int = 24
     rate: float = 0.002
     """Highest learning rate."""
-    report: float = 3.0
-    """Minutes between two looks at the validation clouds."""
+    report: int = 400
+    """Steps between two looks at the validation clouds."""
+    validation: int = 300
+    """Clouds to look at."""
     device: str = "cpu"
     seed: int = 0
 
@@ -114,39 +112,23 @@ def train(arguments: Arguments) -> None:
     """Train until the schedule ends, reporting and saving on the way."""
     torch.manual_seed(arguments.seed)
     net = ShapeNet(len(ROLES["thing"]), len(ROLES["part"])).to(arguments.device)
-    averaged = {name: value.clone() for name, value in net.state_dict().items()}
     optimizer = torch.optim.AdamW(net.parameters(), lr=arguments.rate, weight_decay=0.02)
-    at = Progressed()
-    if arguments.out.exists():
-        at = load_checkpoint(arguments.out, net, averaged, optimizer)
-    validation = [draw_cloud(_VALIDATION + k) for k in range(300)]
-    pool = [draw_cloud(k) for k in range(200)]
-    rng = np.random.default_rng((arguments.seed, at.step))
-    clock, reported, mean = time.monotonic(), at.spent, 0.0
-    while at.spent < arguments.minutes:
-        pool += [draw_cloud(k) for k in range(len(pool), min(len(pool) + _NEW, arguments.pool))]
-        rate = arguments.rate * min(1, (at.step + 1) / 300) * (0.5 + 0.5 * np.cos(np.pi * at.spent / arguments.minutes))
-        for group in optimizer.param_groups:
-            group["lr"] = max(rate, 1e-5)
-        loss = shape_loss(net, [draw_sample(pool, rng) for _ in range(arguments.batch)])
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 2.0)
-        optimizer.step()
-        average(averaged, net, at.step, _AVERAGED)
-        mean = 0.98 * mean + 0.02 * float(loss.detach())
-        at.step += 1
-        at.spent += (time.monotonic() - clock) / 60
-        clock = time.monotonic()
-        if at.spent - reported > arguments.report or at.spent >= arguments.minutes:
-            reported = at.spent
-            judged = ShapeNet(len(ROLES["thing"]), len(ROLES["part"])).to(arguments.device)
-            judged.load_state_dict(averaged)
-            scored = score_shapes(judged.eval(), validation)
-            at.curve.append({"minutes": round(at.spent, 1), "step": at.step, "loss": mean, "pool": len(pool), **scored})
-            log.warning(json.dumps({key: round(float(value), 3) for key, value in at.curve[-1].items()}))
-            save_checkpoint(arguments.out, net, averaged, optimizer, at)
-            clock = time.monotonic()
+    validation = [draw_cloud(_VALIDATION + k) for k in range(arguments.validation)]
+    pool: list[Cloud] = []
+
+    def loss(step: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        size = min(_FIRST + _NEW * step, arguments.pool)  # hangs on the step alone, for a run that goes on
+        pool.extend(draw_cloud(k) for k in range(len(pool), size))
+        total = shape_loss(net, [draw_sample(pool, rng) for _ in range(arguments.batch)])
+        return total, {"loss": float(total.detach())}
+
+    def score(averaged: dict[str, Tensor]) -> dict[str, float]:
+        judged = ShapeNet(len(ROLES["thing"]), len(ROLES["part"])).to(arguments.device)
+        judged.load_state_dict(averaged)
+        return {"pool": len(pool), **score_shapes(judged.eval(), validation)}
+
+    schedule = Schedule(arguments.steps, arguments.rate, arguments.report)
+    run_steps(arguments.out, net, optimizer, schedule, arguments.seed, loss, score)
 
 
 if __name__ == "__main__":

@@ -11,14 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from robodistill.teachers.builtin.inputs import CHANNELS
+from robodistill.teachers.builtin.inputs import CELL, CHANNELS
+from robodistill.teachers.builtin.landmarks import PLACE, Landmarks
 
 BLOCKS = {"thing": 40, "color": 12, "surface": 12, "material": 8, "pattern": 8, "part": 32}
 """Dimensions of each role."""
 DIM = sum(BLOCKS.values())
-VISUAL = 32
+LOOKS = 32
+VISUAL = LOOKS + PLACE
 """Dimensions of the features for correspondence."""
-STRIDE = 4
+STRIDE = CELL
 _WIDTHS = (32, 64, 128, 224)
 _DEPTHS = (2, 3, 2)
 _TOP = 128
@@ -41,12 +43,24 @@ class ImageNet(nn.Module):
         self.sides = nn.ModuleList(nn.Conv2d(wide, _TOP, 1) for wide in widths)
         self.mix = nn.Sequential(_conv(_TOP, _TOP), nn.ReLU())
         self.words = nn.Sequential(_conv(_TOP, 2 * _TOP), nn.ReLU(), nn.Conv2d(2 * _TOP, DIM, 1))
-        self.visual = nn.Sequential(_conv(_TOP, _TOP), nn.ReLU(), nn.Conv2d(_TOP, VISUAL, 1))
+        self.visual = nn.Sequential(_conv(_TOP, _TOP), nn.ReLU(), nn.Conv2d(_TOP, LOOKS, 1))
+        self.landmarks = Landmarks(_TOP)
 
     def forward(self, channels: Tensor) -> tuple[Tensor, Tensor]:
-        """Both features, not normalised."""
+        """Both features, not normalised; those for correspondence by looks alone."""
         mixed = self.trunk(channels)
         return self.words(mixed), self.visual(mixed)
+
+    def matchable(self, mixed: Tensor, points: Tensor) -> Tensor:
+        """(n, 32, H / 4, W / 4) features for correspondence, not normalised: by looks, and by place among landmarks.
+
+        Args:
+            mixed: Of `trunk`.
+            points: (n, 3, H / 4, W / 4) metres in the camera frame, zero where not measured.
+        """
+        seen = self.visual[:2](mixed)
+        looks = functional.normalize(self.visual[2](seen), dim=1)
+        return torch.cat([looks, self.landmarks(seen, points)], 1)
 
     def trunk(self, channels: Tensor) -> Tensor:
         """(n, 128, H / 4, W / 4) what both heads, `words` and `visual`, look at."""

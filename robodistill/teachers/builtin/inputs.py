@@ -13,6 +13,8 @@ from robodistill.geometry.planes import largest_plane
 
 CHANNELS = 9
 """Red, green, blue, measured or not, height, upward and toward parts of the normal, relief, size of a pixel."""
+CELL = 4
+"""Pixels each way of a cell of the encoder."""
 _NEAR = 0.008  # metres at 1 m from a plane that count as on it
 _REACH = 2  # pixels each way that a normal is taken over
 _RELIEF = 31  # pixels over which relief is taken
@@ -57,6 +59,15 @@ def shape_channels(depth: np.ndarray, camera: Camera) -> np.ndarray:
     shape = np.where(known, np.clip(shape, -1, 1), 0)
     shape[0] = measured
     return shape.astype(np.float32)
+
+
+def cell_points(depth: np.ndarray | None, camera: Camera) -> np.ndarray:
+    """(3, H / 4, W / 4) float32 points in the camera frame in the middle of each cell, metres; zero where unknown."""
+    if depth is None:
+        return np.zeros((3, camera.height // CELL, camera.width // CELL), np.float32)
+    at = slice(CELL // 2, None, CELL)
+    smooth = _filled_mean(depth, depth > 0, 5)[at, at]
+    return (camera.rays()[at, at] * smooth[..., None]).transpose(2, 0, 1).astype(np.float32)
 
 
 def _squashed(x: np.ndarray) -> np.ndarray:

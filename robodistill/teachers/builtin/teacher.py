@@ -1,7 +1,8 @@
 """`builtin`: a small teacher trained on nothing but the project's own simulator, for when there is no other.
 
 It knows the things, colours, materials, patterns and parts of `words.py` and says so when asked for more. Options:
-`side`, the long side of the image it looks at, pixels; `head=visual` for features of correspondence instead of words.
+`side`, the long side of the image it looks at, pixels; `head=visual` for features of correspondence instead of words,
+by looks and by place among what stands around, or `head=looks` for looks alone, which a moved thing takes along.
 What it is good at and where it fails: assets/teacher/README.md.
 """
 
@@ -16,15 +17,16 @@ from torch.nn import functional
 from robodistill.capture.frame import Frame
 from robodistill.errors import BadInput
 from robodistill.teachers.builtin import words
-from robodistill.teachers.builtin.image_net import BLOCKS, DIM, VISUAL, unit_blocks
-from robodistill.teachers.builtin.inputs import input_channels
+from robodistill.teachers.builtin.image_net import BLOCKS, DIM, LOOKS, VISUAL, unit_blocks
+from robodistill.teachers.builtin.inputs import cell_points, input_channels
 from robodistill.teachers.builtin.text import Phrasebook
 from robodistill.teachers.builtin.vocabulary import read_phrase
 from robodistill.teachers.builtin.weights import CONCEPTS, Weights, load_weights
 from robodistill.teachers.catalog import parse_argument
 from robodistill.teachers.teacher import Calibration
 
-_HEADS = ("words", "visual")
+_HEADS = {"words": DIM, "visual": VISUAL, "looks": LOOKS}
+"""Dimensions of what each gives."""
 _SURE = 12.0  # scale of cosines at which they are shares
 _WHOLE = 16  # pixels: sides are a multiple, because the encoder halves four times
 
@@ -45,14 +47,14 @@ class Builtin:
         if model:
             raise BadInput(f"builtin:{argument}: it has no models to choose from; its options are side and head")
         if self.options["head"] not in _HEADS:
-            raise BadInput(f"builtin:{argument}: head must be {' or '.join(_HEADS)}, got {self.options['head']!r}")
+            raise BadInput(f"builtin:{argument}: head must be {', '.join(_HEADS)}, got {self.options['head']!r}")
         self.spec = f"builtin:{argument}" if argument else "builtin"
         self._device = torch.device(device)
 
     @property
     def dim(self) -> int:
         """D of features and text."""
-        return DIM if self.options["head"] == "words" else VISUAL
+        return _HEADS[self.options["head"]]
 
     @property
     def calibration(self) -> Calibration:
@@ -61,7 +63,7 @@ class Builtin:
 
     @torch.no_grad()
     def encode(self, frame: Frame) -> Tensor:
-        """(h, w, D) unit features, a cell to every four pixels of the reduced image; to every two of head=visual."""
+        """(h, w, D) unit features, a cell to every four pixels of the reduced image, every two for correspondence."""
         height, width = frame.rgb.shape[:2]
         scale = min(1.0, self.options["side"] / max(height, width))
         rows, columns = (max(_WHOLE, round(n * scale / _WHOLE) * _WHOLE) for n in (height, width))
@@ -73,8 +75,10 @@ class Builtin:
         channels = torch.from_numpy(input_channels(rgb, depth, camera))[None].to(self._device)
         net = self._weights.image
         mixed = net.trunk(channels.contiguous(memory_format=torch.channels_last))
-        if self.options["head"] == "visual":  # between its cells it is smooth, and matches are finer than a cell
-            visual = functional.interpolate(net.visual(mixed), scale_factor=2.0, mode="bilinear", align_corners=False)
+        if self.options["head"] != "words":  # between its cells it is smooth, and matches are finer than a cell
+            points = torch.from_numpy(cell_points(depth, camera))[None].to(self._device)
+            visual = net.matchable(mixed, points) if self.options["head"] == "visual" else net.visual(mixed)
+            visual = functional.interpolate(visual, scale_factor=2.0, mode="bilinear", align_corners=False)
             return functional.normalize(visual[0].permute(1, 2, 0), dim=-1)
         blocks = self._silenced(unit_blocks(net.words(mixed)[0].permute(1, 2, 0)))
         return torch.cat(list(blocks.values()), -1) / len(BLOCKS) ** 0.5
@@ -135,6 +139,6 @@ class Builtin:
 
     @cached_property
     def _phrases(self) -> Phrasebook:
-        if self.options["head"] == "visual":
-            raise BadInput(f"{self.spec} reads no text: its features are for correspondence; leave out head=visual")
+        if self.options["head"] != "words":
+            raise BadInput(f"{self.spec} reads no text: its features are for correspondence; leave out head")
         return Phrasebook(self._weights.directions)

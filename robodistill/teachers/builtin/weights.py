@@ -17,7 +17,7 @@ from robodistill.teachers.builtin.shape_net import ShapeNet
 from robodistill.teachers.teacher import Calibration
 
 FILE = "assets/teacher/builtin.safetensors"
-VERSION = 1
+VERSION = 2
 CONCEPTS = {
     "thing": (*words.THINGS, words.UNKNOWN),
     "color": tuple(words.COLORS),

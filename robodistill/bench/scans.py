@@ -39,13 +39,13 @@ class Scan:
         return cv2.imread(str(self.folder / kind / f"{name}.png"), cv2.IMREAD_UNCHANGED).astype(np.int64)
 
 
-def make_scan(parent: Path, seed: int, objects: list[str] | None = None) -> Scan:
+def make_scan(parent: Path, seed: int, objects: list[str] | None = None, config: BuildConfig | None = None) -> Scan:
     """Simulate and fit a table; with `objects`, of these categories only."""
     from robodistill.sim.tabletop import make_tabletop
 
     folder = parent / f"{seed}_{'_'.join(objects or ['table'])}"
     make_tabletop(seed, VIEWS, 320, 240, "sensor", folder, objects)
-    config = replace(BuildConfig(), hold_out=EVERY, features=FeaturesConfig(way="none"))
+    config = replace(config or BuildConfig(), hold_out=EVERY, features=FeaturesConfig(way="none"))
     field = GaussianField.load(build_field(folder, folder.with_suffix(".field"), config).path)
     every = list(open_capture(folder).frames())
     used = [i for i in range(len(every)) if not is_held_out(i, EVERY)]

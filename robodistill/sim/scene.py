@@ -4,7 +4,7 @@ The same seed gives the same scene. Numbers are drawn from separate streams for 
 change in how one is made leaves the others as they were.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,11 +50,16 @@ class Scene:
     """`MjSpec` that the model was compiled from, for those who add to it."""
 
 
-def make_scene(seed: int, objects: Sequence[str] | None = None) -> Scene:
+def make_scene(
+    seed: int,
+    objects: Sequence[str] | None = None,
+    kinds: Mapping[str, Callable[[np.random.Generator], ObjectSpec]] = CATEGORIES,
+) -> Scene:
     """Generate and settle a scene.
 
     Args:
         objects: Categories, instead of 6 to 12 random ones; one may come twice.
+        kinds: What makes a thing of each category.
 
     Raises:
         BadInput: An unknown category, or too many.
@@ -62,12 +67,12 @@ def make_scene(seed: int, objects: Sequence[str] | None = None) -> Scene:
         NotSettled: No layout came to rest.
     """
     for name in objects or ():
-        if name not in CATEGORIES:
-            raise BadInput(f"no object {name!r}; there are: {', '.join(sorted(CATEGORIES))}")
+        if name not in kinds:
+            raise BadInput(f"no object {name!r}; there are: {', '.join(sorted(kinds))}")
     if objects is not None and not 1 <= len(objects) <= MOST_OBJECTS:
         raise BadInput(f"{len(objects)} objects were given; 1 to {MOST_OBJECTS} fit on the table")
     choice, surroundings, places = (np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(3))
-    specs, paints = _choose(choice, objects)
+    specs, paints = _choose(choice, objects, kinds)
     world = World(surroundings)
     table = add_room(world, surroundings)
     items = [Item(world.add_object(spec, paint), spec) for spec, paint in zip(specs, paints, strict=True)]
@@ -86,10 +91,14 @@ def make_scene(seed: int, objects: Sequence[str] | None = None) -> Scene:
     return Scene(model, data, table, tuple(placed), to_object, to_part, world.spec)
 
 
-def _choose(rng: np.random.Generator, objects: Sequence[str] | None) -> tuple[list[ObjectSpec], list[Paint]]:
+def _choose(
+    rng: np.random.Generator,
+    objects: Sequence[str] | None,
+    kinds: Mapping[str, Callable[[np.random.Generator], ObjectSpec]],
+) -> tuple[list[ObjectSpec], list[Paint]]:
     """Objects, and colours that tell apart what words could confuse."""
     if objects is None:
-        names = [str(name) for name in rng.choice(sorted(CATEGORIES), int(rng.integers(6, 13)), replace=False)]
+        names = [str(name) for name in rng.choice(sorted(kinds), int(rng.integers(6, 13)), replace=False)]
         if rng.random() < _TWINS:
             names[-1] = names[0]
     else:
@@ -99,7 +108,7 @@ def _choose(rng: np.random.Generator, objects: Sequence[str] | None) -> tuple[li
         taken = [words[j] for j in range(k) if are_alike(names[j], name)]
         free = [word for word in COLORS if not any(are_close(word, other) for other in taken)]
         words.append(str(rng.choice(free or [word for word in COLORS if word not in taken] or COLORS)))
-        spec = CATEGORIES[name](rng)
+        spec = kinds[name](rng)
         if name in ("cabinet", "chest") and rng.random() < _OPENED:
             joint = spec.joints[rng.integers(len(spec.joints))]
             spec = spec.posed({joint.name: joint.limits[1] * float(rng.uniform(0.2, 0.7))})

@@ -6,10 +6,12 @@ import torch
 
 from robodistill.sim.colors import COLORS
 from robodistill.sim.objects import CATEGORIES
+from robodistill.sim.scene import make_scene
 from robodistill.sim.shapes import box
 from robodistill.sim.spec import ObjectSpec, Piece
 from robodistill.teachers.builtin.image_net import BLOCKS, STRIDE
-from robodistill.training import clouds, crops, export, image, labels, loop, pairs, scenes, shape, views, visual
+from robodistill.teachers.builtin.teacher import Builtin
+from robodistill.training import card, clouds, crops, export, image, labels, loop, pairs, scenes, shape, views, visual
 from robodistill.training.checkpoint import Progressed, average, load_checkpoint, save_checkpoint
 from robodistill.training.image import Learner
 
@@ -231,3 +233,14 @@ def test_training_landmarks_leaves_words_as_they_are(tmp_path):
     assert before.keys() == after.keys() and landmarks
     for key, value in before.items():
         assert torch.equal(value, after[key]) != key.startswith("image/landmarks.")
+
+
+def test_the_card_shows_matches_and_curves(tmp_path):
+    """Two views with lines between them, right ones in green; a PNG of a curve that a file holds."""
+    net = torch.nn.Linear(1, 1)
+    at = Progressed(2.0, 20, [{"minutes": 1.0, "matched": 0.5}, {"minutes": 2.0, "matched": 0.6}])
+    save_checkpoint(tmp_path / "c", net, {}, torch.optim.AdamW(net.parameters()), at)
+    assert card.curve_picture({"landmarks": tmp_path / "c"})[:4] == b"\x89PNG"
+    picture = card.match_row(make_scene(31, ["mug", "book", "car"]), 31, Builtin("head=visual"))
+    green = (np.abs(picture.astype(int) - [40, 220, 60]) < 25).all(-1)
+    assert picture.shape == (240, 640, 3) and green[:, 300:340].any()

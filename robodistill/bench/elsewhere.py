@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import trimesh
 import tyro
-from torch import Tensor
 
 from robodistill.bench.figures import Figures
 from robodistill.bench.rows import as_table
+from robodistill.bench.teacher import peak
 from robodistill.capture.frame import Frame
 from robodistill.capture.open import open_capture
 from robodistill.geometry.camera import Camera
@@ -107,7 +107,7 @@ def _on_table(figures: Figures, teacher: Builtin, kinds: dict[str, ObjectSpec], 
                     continue
                 color = it.paint["main"].word
                 for case, phrase in (("thing", it.spec.category), ("color+thing", f"{color} {it.spec.category}")):
-                    hit = float(mask[_peak(margins(teacher, seen, phrase), mask.shape)])
+                    hit = float(mask[peak(margins(teacher, seen, phrase), mask.shape)])
                     figures.add(f"other meshes, {case}", it.spec.category, "localisation", hit)
                     figures.add(f"other meshes, {case}", "all", "localisation", hit)
 
@@ -119,7 +119,7 @@ def _photographs(figures: Figures, teacher: Builtin, folder: Path) -> None:
         shape = frame.rgb.shape[:2]
         mugs, table = _MUGS[number], [(0, _TABLE_TOP, shape[1], shape[0])]
         for phrase, boxes in (("mug", mugs), ("white mug", mugs), ("book", _BOOKS[number]), ("table", table)):
-            v, u = _peak(margins(teacher, seen, phrase), shape)
+            v, u = peak(margins(teacher, seen, phrase), shape)
             hit = any(left <= u <= right and top <= v <= bottom for left, top, right, bottom in boxes)
             figures.add("photographs", phrase, "localisation", float(hit))
         for phrase in _ABSENT:
@@ -130,12 +130,6 @@ def _photographs(figures: Figures, teacher: Builtin, folder: Path) -> None:
 
 def _frames(folder: Path) -> Iterator[Frame]:
     yield from (frame for frame in open_capture(folder).frames() if int(frame.name.rpartition("-")[2]) in _MUGS)
-
-
-def _peak(margin: Tensor, shape: tuple[int, int]) -> tuple[int, int]:
-    """Pixel (v, u) in the middle of the highest cell."""
-    row, column = divmod(int(margin.argmax()), margin.shape[1])
-    return int((row + 0.5) * shape[0] / margin.shape[0]), int((column + 0.5) * shape[1] / margin.shape[1])
 
 
 if __name__ == "__main__":

@@ -24,15 +24,14 @@ import torch
 from torch import Tensor
 
 from robodistill.bench.figures import Figures, mean_iou
+from robodistill.bench.matches import add_matches
 from robodistill.bench.rows import BenchResult
 from robodistill.bench.scans import Scan, make_scan
-from robodistill.capture.frame import Frame
 from robodistill.config import BuildConfig, FeaturesConfig, QueryConfig
 from robodistill.config.build import FitConfig
 from robodistill.features.shape import add_shape
 from robodistill.features.uplift import uplift
 from robodistill.field.features import FeatureLayer
-from robodistill.geometry.covisible import DepthView, seen_in
 from robodistill.language.query import Querier
 from robodistill.language.segment import label_gaussians, segment
 from robodistill.progress import Progress, silent
@@ -47,11 +46,6 @@ _FIT = BuildConfig(fit=FitConfig(steps=60))
 _ALONE = 4  # of the fields is asked for what the views alone give
 _ABSENT = 36  # absent phrases a field, evenly taken
 _FULL, _TWINS = 12, 0.4  # things on a table, and share of tables with two of a kind
-_APART = np.radians([25, 35])  # directions of views that are matched
-_PAIRS = 6  # of views a scene
-_NEAR = 5.0  # pixels that a match may be off
-_ROUND = ("apple", "ball", "bottle", "bowl", "can", "donut", "jar", "mushroom", "pear", "plate", "tape", "vase")
-"""Of revolution, or nearly: from any side they look alike."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +92,7 @@ def measure(figures: Figures, scan: Scan, teacher: Builtin, visual: Builtin, alo
         figures.add("single view", "image", "encode_ms", 1000 * (time.perf_counter() - start), "ms")
         figures.add("single view", "image", "encode_core_ms", 1000 * (time.process_time() - worked), "ms")
     _single_views(figures, scan, teacher, maps, asked)
-    _matches(figures, scan, visual)
+    add_matches(figures, scan, visual)
     config = FeaturesConfig()
     plain = uplift(scan.field, scan.views, maps, config.uplift, teacher.spec)
     start = time.perf_counter()
@@ -149,7 +143,7 @@ def _single_views(
             if wanted.sum() < _LEAST:
                 continue
             fits = seen @ texts[it.phrase].mT
-            hit = float(wanted[_peak(fits[..., 0] - fits[..., 1:].amax(-1), wanted.shape)])
+            hit = float(wanted[peak(fits[..., 0] - fits[..., 1:].amax(-1), wanted.shape)])
             figures.add("single view", it.case, "localisation", hit)
             rivals = [k for k, color in colors.items() if color == colors[it.object] and k != it.object and visible[k]]
             if it.case == "color+thing" and rivals:
@@ -219,41 +213,7 @@ def _categories(scan: Scan) -> tuple[list[str], np.ndarray]:
     return names, ids
 
 
-def _peak(relevancy: Tensor, shape: tuple[int, int]) -> tuple[int, int]:
+def peak(relevancy: Tensor, shape: tuple[int, int]) -> tuple[int, int]:
     """Pixel (v, u) in the middle of the highest cell."""
     row, column = divmod(int(relevancy.argmax()), relevancy.shape[1])
     return int((row + 0.5) * shape[0] / relevancy.shape[0]), int((column + 0.5) * shape[1] / relevancy.shape[1])
-
-
-def _matches(figures: Figures, scan: Scan, visual: Builtin) -> None:
-    """Surface points of things, found again from another side by the nearest feature."""
-    round_things = np.zeros(len(scan.truth["objects"]) + 1, bool)
-    round_things[[it["id"] for it in scan.truth["objects"] if it["category"] in _ROUND]] = True
-    directions = np.stack([frame.T_world_camera[:3, 2] for frame in scan.frames])
-    angles = np.arccos(np.clip(directions @ directions.T, -1, 1))
-    pairs = np.argwhere((angles > _APART[0]) & (angles < _APART[1]))
-    seen: dict[int, Tensor] = {}
-    for a, b in pairs[np.linspace(0, len(pairs) - 1, min(_PAIRS, len(pairs))).astype(int)]:
-        for k in (a, b):
-            if k not in seen:
-                seen[k] = visual.encode(scan.frames[k])
-        objects, found = _match(scan, scan.frames[a], scan.frames[b], seen[a], seen[b])
-        figures.add("pairs 30 degrees apart", "image", "correspondence", found)
-        figures.add("pairs 30 degrees apart, round things", "image", "correspondence", found[round_things[objects]])
-        figures.add("pairs 30 degrees apart, others", "image", "correspondence", found[~round_things[objects]])
-
-
-def _match(scan: Scan, first: Frame, second: Frame, a: Tensor, b: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Of which thing each cell of the first view is, and whether (1 or 0) it finds its place in the second."""
-    h, w, _ = a.shape
-    height, width = first.depth.shape
-    at = np.stack(np.meshgrid((np.arange(w) + 0.5) * width / w, (np.arange(h) + 0.5) * height / h), -1) - 0.5
-    pixels = np.rint(at).astype(int)
-    objects = scan.mask("masks", first.name)[pixels[..., 1], pixels[..., 0]]
-    things = objects > 0
-    views = (DepthView(frame.depth, frame.camera.K, frame.T_world_camera) for frame in (first, second))
-    places, visible = seen_in(*views, pixels[things])
-    features = a[torch.from_numpy(things)][torch.from_numpy(visible)]
-    best = (features @ b.flatten(0, 1).mT).argmax(1).numpy()
-    found = np.column_stack([(best % w + 0.5) * width / w, (best // w + 0.5) * height / h]) - 0.5
-    return objects[things][visible], (np.linalg.norm(found - places[visible], axis=1) < _NEAR).astype(float)

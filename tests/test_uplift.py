@@ -48,6 +48,8 @@ def test_cell_weights_are_sums_of_pixel_weights(columns, rows):
     found = np.zeros_like(wanted)
     np.add.at(found, (np.repeat(np.arange(len(scene.means)), np.diff(starts)), cells), weights)
     assert starts[-1] == len(cells) and np.abs(found - wanted).max() < 1e-5
+    few = [t.numpy() for t in cell_weights(*one, columns, rows, least=0.2)]
+    assert len(few[2]) == few[0][-1] == (weights > 0.2).sum() > 0 and few[2].sum() == weights[weights > 0.2].sum()
 
 
 def test_uplift_is_the_weighted_mean_of_the_maps(scene):
@@ -104,8 +106,8 @@ def test_codec_keeps_a_handful_among_a_wall():
     share = np.bincount(patches.of, scene.labels.numpy() == 2, patches.count) / np.bincount(patches.of)
     few = share > 0.5
     assert few.sum() < 0.05 * patches.count
-    features = scene.directions.numpy()[2 * few] + 0.25 * random.standard_normal((patches.count, 64))
-    W = scene_decoder(patches, features.astype(np.float32), 2).weights[0]
+    features = scene.directions.numpy()[2 * few] + 0.35 * random.standard_normal((patches.count, 64))
+    W = scene_decoder(patches, features.astype(np.float32), np.ones(patches.count), 2).weights[0]
     assert W.shape == (64, 2) and torch.allclose(W.mT @ W, torch.eye(2), atol=1e-5)
     plain = torch.from_numpy(np.linalg.svd(features, full_matrices=False)[2][:2].T).float()
     kept, without = ((scene.directions[2] @ basis).norm() for basis in (W, plain))

@@ -65,16 +65,18 @@ class FitConfig:
 class UpliftConfig:
     """How features of views become features of Gaussians, and how many numbers are kept of them."""
 
-    dims: int = 112
+    dims: int = 96
     """Numbers that a Gaussian keeps, a byte each; 0 keeps the teacher's features as they are."""
     view_power: float = 1.0
     """A view counts by the cosine between surface and ray to this power."""
-    patch: int = 16
+    faint: float = 0.2
+    """Pixels; a cell of which a Gaussian made no more says nothing of it."""
+    patch: int = 8
     """Gaussians that are averaged before the codec is fitted."""
     codec_views: int = 60
     """Views that it is fitted to, evenly taken."""
-    neighbours: int = 12
-    rounds: int = 12
+    neighbours: int = 10
+    rounds: int = 6
     """Of diffusion over neighbours; 0 for none."""
     likeness: float = 0.1
     """Difference of colour, in [0, 1], at which neighbours hardly share features."""

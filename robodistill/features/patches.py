@@ -1,7 +1,10 @@
 """Patches of Gaussians that lie and look together: what is averaged before anything is learned from noisy features."""
 
+from functools import cached_property
+
 import numpy as np
 from scipy.sparse import csr_matrix
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from robodistill.features.products import product
@@ -28,36 +31,42 @@ class Patches:
         """(N,) patch of each Gaussian."""
         counts = np.bincount(self.of)
         self.count = len(counts)
-        mean = csr_matrix((1 / counts[self.of], (self.of, np.arange(len(self.of)))), shape=(self.count, len(self.of)))
-        self._centers, self._colors = (mean @ places).astype(np.float32), mean @ colors
+        ones, members = np.ones(len(self.of), np.float32), np.arange(len(self.of))
+        self.sums = csr_matrix((ones, (self.of, members)), shape=(self.count, len(members)))
+        """(P, N) that adds up what the Gaussians of each patch have."""
+        self._centers, self._colors = (self.sums @ x / counts[:, None] for x in (places, colors))
 
     def diffused(self, features: np.ndarray, rounds: int) -> np.ndarray:
         """(P, D) features spread over neighbouring patches of like colour, again and again: the noise averages out."""
-        graph = neighbour_graph(Tensor(self._centers))
-        if not graph.neighbours.size:
+        if self._links is None:
             return features
-        colors = ((self._colors[graph.neighbours] - self._colors[:, None]) ** 2).sum(-1)
-        near = np.median(graph.distances, 1, keepdims=True).clip(1e-9)
-        weights = np.exp(-colors / (2 * _LIKENESS**2) - graph.distances**2 / (2 * near**2))
-        total = 1 + weights.sum(1, keepdims=True).astype(np.float32)
-        matrix = graph.matrix(weights)
+        matrix, total = self._links
         for _ in range(rounds):
             features = (features + product(matrix, features)) / total
         return features
 
+    @cached_property
+    def _links(self) -> tuple[csr_matrix, np.ndarray] | None:
+        """Weights between neighbours, and (P, 1) their sums and one; None where there are no neighbours."""
+        graph = neighbour_graph(Tensor(self._centers))
+        if not graph.neighbours.size:
+            return None
+        colors = ((self._colors[graph.neighbours] - self._colors[:, None]) ** 2).sum(-1)
+        near = np.median(graph.distances, 1, keepdims=True).clip(1e-9)
+        weights = np.exp(-colors / (2 * _LIKENESS**2) - graph.distances**2 / (2 * near**2))
+        return graph.matrix(weights), 1 + weights.sum(1, keepdims=True).astype(np.float32)
+
 
 def _leaves(points: np.ndarray, size: int) -> np.ndarray:
-    """(N,) leaf numbers of a balanced k-d tree that is split along the widest side."""
-    order, leaf = np.arange(len(points)), np.zeros(len(points), np.int64)
-    waiting, leaves = [(0, len(points))], 0
+    """(N,) leaf numbers of a balanced k-d tree."""
+    tree = cKDTree(points, leafsize=size)
+    waiting, first = [tree.tree], np.zeros(len(points), np.int64)
     while waiting:
-        a, b = waiting.pop()
-        if b - a <= size:
-            leaf[order[a:b]] = leaves
-            leaves += 1
-            continue
-        inside = points[order[a:b]]
-        axis, middle = np.argmax(np.ptp(inside, axis=0)), (b - a) // 2
-        order[a:b] = order[a:b][np.argpartition(inside[:, axis], middle)]
-        waiting += [(a, a + middle), (a + middle, b)]
+        node = waiting.pop()
+        if node.lesser is None:
+            first[node.start_idx] = 1
+        else:
+            waiting += [node.lesser, node.greater]
+    leaf = np.empty(len(points), np.int64)
+    leaf[tree.indices] = np.cumsum(first) - 1
     return leaf

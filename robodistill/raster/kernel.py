@@ -48,7 +48,7 @@ def load_kernel() -> ctypes.CDLL:
         getattr(lib, f"rd_backward_{suffix}").argtypes = [c_void_p, c_int64, c_int] + [c_void_p] * 12
         getattr(lib, f"rd_weights_{suffix}").argtypes = [c_void_p] * 5
         find = getattr(lib, f"rd_find_cells_{suffix}")
-        find.restype, find.argtypes = c_int64, [c_void_p, c_int, c_int, c_void_p]
+        find.restype, find.argtypes = c_int64, [c_void_p, c_int, c_int, c_double, c_void_p]
         getattr(lib, f"rd_take_cells_{suffix}").argtypes = [c_void_p, c_int64] + [c_void_p] * 3
     return lib
 
@@ -138,11 +138,15 @@ class View:
         self._call("weights", self._handle, None, starts.data_ptr(), ids.data_ptr(), weights.data_ptr())
         return starts, ids, weights
 
+    def cell_weights(
+        self, n: int, columns: int, rows: int, dtype: torch.dtype, least: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Blending weights summed over cells, as compressed rows by Gaussian: starts (n + 1) int64, cells, weights.
 
-    def cell_weights(self, n: int, columns: int, rows: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-        """Blending weights summed over cells, as compressed rows by Gaussian: starts (n + 1) int64, cells, weights."""
+        Sums up to `least` are left out.
+        """
         found = c_void_p()
-        count = self._call("find_cells", self._handle, columns, rows, ctypes.byref(found))
+        count = self._call("find_cells", self._handle, columns, rows, least, ctypes.byref(found))
         if count < 0:
             raise MemoryError(f"no memory for the blending weights of a view in {columns} x {rows} cells")
         starts, cells = torch.empty(n + 1, dtype=torch.int64), torch.empty(count, dtype=torch.int32)

@@ -120,11 +120,15 @@ def cell_weights(
     height: int,
     columns: int,
     rows: int,
+    least: float = 0.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`blending_weights` summed over the cells of a grid of `columns` x `rows` that covers the image evenly.
 
     It is what lifts a feature map into a field: made inside the tiles, it takes a fraction of the memory of the weights
     of all pixels.
+
+    Args:
+        least: Pixels; a cell of which a Gaussian made no more than this is left out of its row.
 
     Returns:
         Compressed rows over the N Gaussians: starts (N + 1,) int64, cells (M,) int32 counted by rows of the grid,
@@ -134,7 +138,7 @@ def cell_weights(
         MissingPart: The CPU kernel, which does this for tensors on any device, is not there.
     """
     view = _projected(means, quats, scales, opacities, viewmat, K, width, height)
-    starts, cells, weights = view.cell_weights(len(means), columns, rows, means.dtype)
+    starts, cells, weights = view.cell_weights(len(means), columns, rows, means.dtype, least)
     return starts.to(means.device), cells.to(means.device), weights.to(means.device)
 
 

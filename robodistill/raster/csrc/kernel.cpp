@@ -42,9 +42,9 @@ int differentiate(const void *view, int64_t n, int channels, const T *means, con
 }
 
 // Found pairs are handed over in a second call, when the caller has made room for them.
-template <class T> int64_t find_cells(const void *view, int columns, int rows, void **found) {
+template <class T> int64_t find_cells(const void *view, int columns, int rows, double least, void **found) {
   try {
-    auto *all = new std::vector<rd::CellWeight<T>>(static_cast<const rd::View<T> *>(view)->cell_weights(columns, rows));
+    auto *all = new std::vector<rd::CellWeight<T>>(static_cast<const rd::View<T> *>(view)->cell_weights(columns, rows, T(least)));
     *found = all;
     return int64_t(all->size());
   } catch (const std::bad_alloc &) {
@@ -86,8 +86,8 @@ template <class T> void take_cells(void *found, int64_t n, int64_t *starts, int3
   RD_EXPORT void rd_weights_##suffix(const void *view, int32_t *counts, const int64_t *starts, int32_t *ids, T *weights) {           \
     static_cast<const rd::View<T> *>(view)->weights(counts, starts, ids, weights);                                                   \
   }                                                                                                                                  \
-  RD_EXPORT int64_t rd_find_cells_##suffix(const void *view, int columns, int rows, void **found) {                                  \
-    return find_cells<T>(view, columns, rows, found);                                                                                \
+  RD_EXPORT int64_t rd_find_cells_##suffix(const void *view, int columns, int rows, double least, void **found) {                    \
+    return find_cells<T>(view, columns, rows, least, found);                                                                         \
   }                                                                                                                                  \
   RD_EXPORT void rd_take_cells_##suffix(void *found, int64_t n, int64_t *starts, int32_t *cells, T *weights) {                       \
     take_cells<T>(found, n, starts, cells, weights);                                                                                 \

@@ -115,8 +115,9 @@ template <class T> class View {
     }, [](const Entry *, int, Scratch<T> &) {});
   }
 
-  // The weights summed within the cells of a grid that covers the image evenly; a pair may come once for each tile.
-  std::vector<CellWeight<T>> cell_weights(int columns, int rows) const {
+  // The weights summed within the cells of a grid that covers the image evenly; a pair may come once for each tile, and
+  // does not come where its sum is not above `least`.
+  std::vector<CellWeight<T>> cell_weights(int columns, int rows, T least) const {
     std::vector<int32_t> column(camera_.width), row(camera_.height);
     for (int x = 0; x < camera_.width; ++x) column[x] = int32_t(int64_t(x) * columns / camera_.width);
     for (int y = 0; y < camera_.height; ++y) row[y] = int32_t(int64_t(y) * rows / camera_.height);
@@ -153,7 +154,7 @@ template <class T> class View {
       for (int i = 0; i < n; ++i)
         for (int c = 0; c < wide * high; ++c) {
           const T w = s.cells[size_t(i) * wide * high + c];
-          if (w > 0) out.push_back({ids_[entries[i].splat], (row[s.y0] + c / wide) * columns + column[s.x0] + c % wide, w});
+          if (w > least) out.push_back({ids_[entries[i].splat], (row[s.y0] + c / wide) * columns + column[s.x0] + c % wide, w});
         }
     });
     std::vector<CellWeight<T>> all;

@@ -78,6 +78,17 @@ def test_absent_things_are_not_found(ask, phrase):
     assert not found.found and found.reason
 
 
+def test_what_was_never_seen_is_no_answer(field):
+    """A Gaussian without features fits no phrase, though its cosine with all contrasts is as high."""
+    layer = field.layer()
+    layer = replace(layer, codes=layer.codes * ~truth(field, 2)[:, None])
+    text = TruthTeacher("dim=256")
+    text.calibration = replace(text.calibration, offset=-0.1, negatives=tuple(WORDS))
+    asked = Querier(field, layer, text, QueryConfig())
+    assert not asked("hammer").found and asked.scores("hammer")[truth(field, 2)].max() < 1e-6
+    assert not asked("blue slab").found and asked.scores("hammer").isfinite().all()
+
+
 def test_answers_hang_neither_on_feature_length_nor_on_the_metric(field):
     """Longer features, or codes in another basis of the same features, give the same Gaussians."""
     layer = field.layer()

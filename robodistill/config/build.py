@@ -69,14 +69,14 @@ class UpliftConfig:
     """Numbers that a Gaussian keeps, a byte each; 0 keeps the teacher's features as they are."""
     view_power: float = 1.0
     """A view counts by the cosine between surface and ray to this power."""
-    faint: float = 0.2
+    faint: float = 0.1
     """Pixels; a cell of which a Gaussian made no more says nothing of it."""
     patch: int = 8
     """Gaussians that are averaged before the codec is fitted."""
     codec_views: int = 60
     """Views that it is fitted to, evenly taken."""
-    neighbours: int = 10
-    rounds: int = 6
+    neighbours: int = 12
+    rounds: int = 10
     """Of diffusion over neighbours; 0 for none."""
     likeness: float = 0.1
     """Difference of colour, in [0, 1], at which neighbours hardly share features."""

@@ -24,6 +24,7 @@ from robodistill.language.selection import Selection, select
 from robodistill.teachers.teacher import TextTeacher
 
 _FIRST, _SAMPLE = 6, 512  # contrasts that all Gaussians are compared with, and Gaussians that say which these are
+_NEVER = -2.0  # margin, the least there is: of what the teacher never saw, whose cosine with all is 0
 _VOTES = 3  # rounds in which an outline is smoothed
 
 
@@ -65,6 +66,7 @@ class Querier:
             self._basis = None
             codes = layer.features()
         self._codes = torch.nn.functional.normalize(codes, dim=-1)
+        self._unseen = ~layer.codes.any(-1)
         self._known: dict[tuple[str, str | None], _Texts] = {}
 
     def __call__(self, phrase: str) -> Selection:
@@ -80,11 +82,12 @@ class Querier:
 
     def scores(self, phrase: str) -> Tensor:
         """(N,) score of each Gaussian by itself, for heat maps."""
-        return self._logistic(self._margins(self._texts(phrase), self._codes))
+        margins = self._margins(self._texts(phrase), self._codes)
+        return self._logistic(margins.masked_fill(self._unseen, _NEVER))
 
     def _object(self, phrase: str) -> Selection:
         texts = self._texts(phrase)
-        margins = self._screened(texts)
+        margins = self._screened(texts).masked_fill(self._unseen, _NEVER)
         peak = _upper(margins, self.config.peak)
         pieces = self._pieces(margins >= self._between(peak, self.config.share), self.config.least)
         if not pieces:

@@ -52,9 +52,7 @@ class BagCapture(Capture):
         """
         self.name, self._tolerance = str(path), tolerance
         self._bag = BagLog(Path(path))
-        self._color, self._depth = find_streams(
-            self._bag, color_topic, depth_topic, color_info_topic, depth_info_topic
-        )
+        self._color, self._depth = find_streams(self._bag, color_topic, depth_topic, color_info_topic, depth_info_topic)
         tree = read_transforms(self._bag, pose_tolerance)
         self._T_color_depth = None
         if self._depth and self._depth.frame != self._color.frame:

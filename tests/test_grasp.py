@@ -8,7 +8,7 @@ from test_edit import table_with_box
 
 from robodistill.config import GraspConfig
 from robodistill.errors import BadInput, HonestNo
-from robodistill.grasp.candidates import Candidates
+from robodistill.grasp.candidates import TIPS, Candidates, at_depths
 from robodistill.grasp.clearance import Hand, clearances, heights_above, lowest, signed_distance
 from robodistill.grasp.grasp import GraspList
 from robodistill.grasp.motion import lift_trajectory
@@ -97,8 +97,8 @@ def test_what_is_too_wide_is_refused_with_reasons():
     with pytest.raises(HonestNo) as caught:
         GraspPlanner(ROBOTS["yumi"], place)("ball", ids)
     assert sum(caught.value.answer["rejected"].values()) > 0 and "no grasp is left" in str(caught.value)
-    large, (ids,) = table_with(sphere_points(0.05, (0, 0, 0.05)))
-    with pytest.raises(HonestNo):  # 80 mm do not span 100, nor a chord of it that the pads could hold
+    large, (ids,) = table_with(sphere_points(0.06, (0, 0, 0.06)))
+    with pytest.raises(HonestNo):  # 80 mm do not span 120, nor a chord of it that the pads could hold
         GraspPlanner(ROBOTS["two_pandas"], large, GraspConfig(spare=0.0))("ball", ids)
     small, (ids,) = table_with(sphere_points(0.018, (0, 0, 0.018)))
     assert GraspPlanner(ROBOTS["yumi"], small)("ball", ids).grasps[0].width > 0.03
@@ -172,6 +172,29 @@ def test_the_way_in_touches_nothing():
         assert not any(collision.collides(one, {grasp.arm: grasp.opening}) for one in q)
 
 
+def test_low_things_are_held_at_the_ends_of_the_pads():
+    """A strip of 4 mm on the table: the tips stay above it, and are below the strip's top."""
+    place, (ids,) = table_with(box_points((0.012, 0.09, 0.004), (0.0, 0.05, 0.002), 0.002))
+    robot = ROBOTS["yumi"]
+    found = GraspPlanner(robot, place)("strip", ids)
+    hand = Hand(robot, found.grasps[0].arm)
+    for grasp in found.grasps:
+        low = heights_above(hand, grasp.T_world_grasp[None], np.array([grasp.opening]), place.plane)[0]
+        assert 0.0 < TIPS - 1e-9 < low < 0.004
+
+
+def test_hands_go_as_deep_as_the_support_lets_them():
+    """Above a high contact all depths, over a low one down to the tips' distance, in the table none."""
+    place, (ids,) = table_with(BOX)
+    T = np.tile(np.diag([1.0, -1.0, -1.0, 1.0]), (3, 1, 1))
+    T[:, 2, 3] = 0.05, 0.008, 0.002
+    hand = Hand(ROBOTS["yumi"], "left")
+    depths = [sorted(at_depths(T[k : k + 1], np.array([0.03]), place, hand.pads)[:, 2, 3]) for k in range(3)]
+    np.testing.assert_allclose(depths[0], [0.04, 0.05, 0.057], atol=1e-9)
+    np.testing.assert_allclose(depths[1], [0.01 + TIPS + 1e-4, 0.015], atol=1e-9)
+    assert not depths[2]
+
+
 def test_a_part_is_where_the_pads_go():
     """Asked for one end of a bar, the hand goes there; the whole bar is not in its way."""
     place, (ids,) = table_with(box_points((0.025, 0.16, 0.03), (0.0, 0.0, 0.015)))
@@ -218,11 +241,11 @@ def test_clearance_is_that_of_the_hand():
     T[:3, 3] = 0, 0, 0.2
     out = 0.02 + 0.008 + 0.005  # half the opening, a finger's thickness, the gap
     points = np.tile([out, 0, 0.2], (3, 1))
-    np.testing.assert_allclose(clearances(hand, T[None], np.array([0.04]), points, 0.0), 0.005, atol=1e-6)
+    np.testing.assert_allclose(clearances(hand, T[None], np.array([0.04]), points, 0.02), 0.005, atol=1e-6)
     np.testing.assert_allclose(
         heights_above(hand, T[None], np.array([0.04]), np.array([0, 0, 1.0, 0])), 0.19, atol=1e-6
     )
-    assert clearances(hand, T[None], np.array([0.04]), points[:2], 0.0) == np.inf  # two points may be strays
+    assert clearances(hand, T[None], np.array([0.04]), points[:2], 0.02) == 0.02  # two points may be strays
 
 
 @pytest.mark.parametrize(
@@ -262,10 +285,10 @@ def test_the_surface_of_a_field_faces_the_cameras():
 
 
 def test_angles_of_leaning_normals_are_allowed_for():
-    """A box whose normals lean up by 0.5 rad each: refused by an exact surface, held where it knows of the lean."""
+    """A box whose normals lean up by 0.7 rad each: refused by an exact surface, held where it knows of the lean."""
     points, normals = BOX
     flat = np.abs(normals[:, 2]) < 0.5
-    leaning = np.where(flat[:, None], np.cos(0.5) * normals + np.sin(0.5) * np.array([0, 0, 1.0]), normals)
+    leaning = np.where(flat[:, None], np.cos(0.7) * normals + np.sin(0.7) * np.array([0, 0, 1.0]), normals)
     place, (ids,) = table_with((points, leaning))
     with pytest.raises(HonestNo) as caught:
         GraspPlanner(ROBOTS["yumi"], place)("box", ids)

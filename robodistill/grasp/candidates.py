@@ -5,7 +5,6 @@ Force-Closure Grasps", IJRR 1988). Pairs are drawn from the field's own points a
 al., CoRL 2024); the angles that decide are those of the patches which the pads will press, not of single points.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -15,7 +14,11 @@ from robodistill.config import GraspConfig
 from robodistill.grasp.surface import Surface
 
 _THINNEST = 0.0015  # metres between two contacts
-_DEPTHS = (-0.007, 0.0, 0.010)  # metres by which the grasp frame reaches past the contacts
+_DEPTHS = (-0.007, 0.0, 0.010)  # metres by which the grasp frame reaches past the contacts, where the support lets it
+_LEAST_PAD = 0.0015  # metres of pad past the contacts
+_DEEPER = 0.002  # metres between two depths that are worth a look
+TIPS = 0.002
+"""Metres that the tips stay above the support: fields know it no better."""
 _LOOSE = 0.25  # rad by which normals of single points may leave the friction cone
 _LEAST = 6  # points between the pads
 _PATCH = 3  # points that a pad presses
@@ -81,6 +84,8 @@ class Pads:
     """Along y, metres."""
     beyond: float
     """From the origin to the tips along z, metres."""
+    thick: float = 0.0
+    """Of a finger along x, metres."""
     behind: float = 0.012
     """From the origin back that presses still, metres."""
 
@@ -94,10 +99,9 @@ def antipodal(thing: Surface, place: Surface, opening: float, config: GraspConfi
         return Candidates(np.zeros((0, 4, 4)), np.zeros(0), np.zeros((0, 2)), np.zeros(0))
     middle = (thing.points[i] + thing.points[j]) / 2
     line = thing.points[j] - thing.points[i]
-    line /= np.linalg.norm(line, axis=1, keepdims=True)
-    Ts = swept(middle, line, thing.up, config)[0].reshape(-1, 4, 4)
-    tips = thing.heights(Ts[:, :3, 3] + pads.beyond * Ts[:, :3, 2])
-    return pressed(Ts[tips > 0], thing, opening - config.spare, pads)
+    length = np.linalg.norm(line, axis=1)
+    Ts, lines = swept(middle, line / length[:, None], thing.up, config)
+    return pressed(at_depths(Ts, length[lines] + config.extra, thing, pads), thing, opening - config.spare, pads)
 
 
 def _pairs(
@@ -118,20 +122,11 @@ def _pairs(
     return first[rows], chosen[rows, columns]
 
 
-def swept(
-    middle: np.ndarray,
-    line: np.ndarray,
-    up: np.ndarray,
-    config: GraspConfig,
-    depths: Sequence[float] = _DEPTHS,
-) -> tuple[np.ndarray, np.ndarray]:
+def swept(middle: np.ndarray, line: np.ndarray, up: np.ndarray, config: GraspConfig) -> tuple[np.ndarray, np.ndarray]:
     """Hands that close along lines (k, 3), for all approaches that come enough from above.
 
-    Args:
-        depths: Metres by which the grasp frame reaches past the middle.
-
     Returns:
-        (d, m, 4, 4) poses, for each depth; (m,) the line of each.
+        (m, 4, 4) poses with the origin in the middle of a line; (m,) the line of each.
     """
     side = np.cross(line, up)
     flat = np.linalg.norm(side, axis=1) < 1e-3
@@ -145,12 +140,29 @@ def swept(
     down = -(z @ up) >= config.least_down - 1e-9
     lines = np.broadcast_to(np.arange(len(line)), down.shape)[down]
     x, z, p = x[down], z[down], p[down]
-    Ts = np.tile(np.eye(4), (len(depths), len(x), 1, 1))
-    Ts[..., :3, 0], Ts[..., :3, 2] = x, z
-    Ts[..., :3, 1] = np.cross(z, x)
-    for k, depth in enumerate(depths):
-        Ts[k, :, :3, 3] = p + depth * z
+    Ts = np.tile(np.eye(4), (len(x), 1, 1))
+    Ts[:, :3, 0], Ts[:, :3, 1], Ts[:, :3, 2], Ts[:, :3, 3] = x, np.cross(z, x), z, p
     return Ts, lines
+
+
+def at_depths(Ts: np.ndarray, openings: np.ndarray, thing: Surface, pads: Pads) -> np.ndarray:
+    """(m, 4, 4) hands (k, 4, 4) with openings (k,) moved along their approach to several depths past the contacts.
+
+    What would end in the support goes as deep as that lets the tips: low things are held at the very ends of the pads.
+    """
+    x, y, z = (np.abs(Ts[:, :3, axis] @ thing.up) for axis in range(3))
+    corner = x * (openings / 2 + pads.thick) + y * pads.half_width  # how far it is below the middle of the tips
+    room = thing.heights(Ts[:, :3, 3]) - corner - TIPS - 1e-4
+    deepest = room / np.maximum(z, 1e-3) - pads.beyond
+    found, last = [], np.full(len(Ts), -pads.beyond + _LEAST_PAD - _DEEPER)
+    for depth in _DEPTHS:
+        at = np.minimum(depth, deepest)
+        new = at >= last + _DEEPER
+        moved = Ts[new].copy()
+        moved[:, :3, 3] += at[new, None] * moved[:, :3, 2]
+        found.append(moved)
+        last = np.where(new, at, last)
+    return np.concatenate(found)
 
 
 def pressed(Ts: np.ndarray, thing: Surface, widest: float, pads: Pads) -> Candidates:

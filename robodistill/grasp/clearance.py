@@ -26,6 +26,7 @@ class Hand:
         self.pads = Pads(
             half_width=max(-lowest(shape, np.array([0.0, 1, 0])) for shape in tips),
             beyond=max(-lowest(shape, np.array([0.0, 0, -1])) for shape in tips),
+            thick=max(-lowest(shape, np.array([side, 0, 0])) for shape in tips for side in (-1.0, 1.0)),
         )
 
     def shapes(self, opening: float) -> list[Shape]:
@@ -37,30 +38,43 @@ class Hand:
 
 
 def clearances(
-    hand: Hand, Ts_world_grasp: np.ndarray, openings: np.ndarray, points: np.ndarray, enough: float
+    hand: Hand, Ts_world_grasp: np.ndarray, openings: np.ndarray, points: np.ndarray, most: float
 ) -> np.ndarray:
-    """(m,) metres between the hand and points (n, 3) on its way in, negative inside; two points may be strays.
+    """(m,) metres between the hand and points (n, 3) on its way in, negative inside, at most `most`.
 
-    What comes nearer than `enough` at one place of the way is not looked at any further.
+    Two points may be strays: it is the third nearest that counts.
     """
-    found = np.full(len(Ts_world_grasp), np.inf)
+    found = np.full(len(Ts_world_grasp), most)
     points = points.astype(np.float32)
     for rows, shapes in _grouped(hand, openings):
-        reach = max(float(np.linalg.norm(shape.T_link_shape[:3, 3])) + shape.radius for shape in shapes) + _WAY[-1]
+        low, high = _bounds(shapes)
+        low, high = low - most - [0, 0, _WAY[-1]], high + most
+        reach = float(np.linalg.norm(np.maximum(-low, high)))
         for some in np.split(rows, range(_CHUNK, len(rows), _CHUNK)):
             centers = Ts_world_grasp[some, :3, 3]
             middle = centers.mean(0)
             spread = np.linalg.norm(centers - middle, axis=1).max()
             near = points[np.linalg.norm(points - middle, axis=1) < reach + spread]
-            if len(near) < 3:
-                continue
             local = (near[None] - centers.astype(np.float32)[:, None]) @ Ts_world_grasp[some, :3, :3].astype(np.float32)
+            pose, point = np.nonzero(((local > low) & (local < high)).all(-1))
+            inside = local[pose, point]
+            distance = np.full(len(inside), most)
             for back in _WAY:
-                left = found[some] >= enough
-                shifted = local[left] + np.float32([0, 0, back])
-                distance = np.minimum.reduce([signed_distance(shape, shifted) for shape in shapes])
-                found[some[left]] = np.minimum(found[some[left]], np.partition(distance, 2, axis=1)[:, 2])
+                shifted = inside + np.float32([0, 0, back])
+                distance = np.minimum.reduce([distance, *(signed_distance(shape, shifted) for shape in shapes)])
+            order = np.lexsort((distance, pose))
+            first = np.searchsorted(pose, np.arange(len(some) + 1))
+            enough = np.diff(first) > 2
+            found[some[enough]] = distance[order[first[:-1][enough] + 2]]
     return found
+
+
+def _bounds(shapes: list[Shape]) -> tuple[np.ndarray, np.ndarray]:
+    """(3,) least and greatest coordinates of shapes in the grasp frame."""
+    axes = np.eye(3)
+    low = np.array([min(float(lowest(shape, axis)) for shape in shapes) for axis in axes])
+    high = np.array([max(-float(lowest(shape, -axis)) for shape in shapes) for axis in axes])
+    return low, high
 
 
 def heights_above(hand: Hand, Ts_world_grasp: np.ndarray, openings: np.ndarray, plane: np.ndarray) -> np.ndarray:

@@ -6,12 +6,14 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from scipy.special import expit, logit
 
 from robodistill.config import GraspConfig
 from robodistill.errors import HonestNo
-from robodistill.grasp.candidates import Candidates, Sampler, Scorer, antipodal, filter_normals, rescored
-from robodistill.grasp.clearance import Hand, clearances, heights_above
+from robodistill.grasp.candidates import TIPS, Candidates, Sampler, Scorer, antipodal, filter_normals, rescored
+from robodistill.grasp.clearance import Hand, heights_above
 from robodistill.grasp.grasp import Grasp, GraspList
+from robodistill.grasp.opening import AMPLE, opened
 from robodistill.grasp.reach import NotReached, Reach
 from robodistill.grasp.surface import Surface
 from robodistill.grasp.walls import walls
@@ -20,11 +22,12 @@ from robodistill.robots.robot import Robot
 _AROUND = 0.30  # metres around a thing that its gripper can meet
 _SPACING = 0.004  # metres between points that are looked at for clearance
 _FLAT = 0.003  # metres above the support that count as it
-_TIPS = 0.003  # metres that the tips stay above the support: fields know it no better
 _APART, _TURNED = 0.015, 0.5  # metres, rad: grasps nearer to each other than both are one
-_SURE, _LEANS, _SUPPORTED, _OFF = 4.1, -3.1, 8.6, -2.7  # logistic of success: constant, angles, support, distance
+_SURE, _LEANS, _SUPPORTED, _OFF = 3.6, -2.4, 1.3, -3.5  # logistic of success: constant, angles, support, distance,
+_TILTED, _CRAMPED = -1.3, 380.0  # closing out of the level, metres of room
 _UNKNOWN = 0.5  # rad, both angles of which a sampler knows none
 _ROOM = 0.002  # metres from a wall to the open gripper: on the side that was not seen it may be thicker
+_WEAKER = 0.4  # rad by which contact angles may be worse where nothing better is left
 _POINTS = 700  # of a thing at most, for finding contacts
 
 
@@ -42,15 +45,22 @@ class GraspPlanner:
         """Prepare. All arms have grippers like the first one's.
 
         Args:
-            sampler: Proposes candidates instead of ours: antipodal ones, and where none of them is left, walls.
+            sampler: Proposes candidates instead of ours: antipodal ones; where none of them is left, walls; and at last
+                antipodal ones again, more of them, up to the gripper's whole opening and at worse angles.
             scorer: Scores candidates instead of our terms.
         """
         self.robot, self.place, self.config = robot, place, config or GraspConfig()
         self._hand = Hand(robot, next(iter(robot.arms)))
         self._scorer = scorer
-        ours = [(antipodal, 0.0), (walls, _ROOM)] if self.config.normal_filter else [(antipodal, 0.0)]
-        ours = [(partial(it, pads=self._hand.pads), room) for it, room in ours]
-        self._samplers = ours if sampler is None else [(sampler, 0.0)]
+        ours, thin = (partial(it, pads=self._hand.pads) for it in (antipodal, walls))
+        it = self.config
+        if sampler is not None:
+            self._stages = [(sampler, 0.0, it)]
+        elif it.normal_filter:
+            last = replace(it, contacts=2 * it.contacts, spare=it.spare / 2, normal_sum=it.normal_sum + _WEAKER)
+            self._stages = [(ours, 0.0, it), (thin, _ROOM, it), (ours, 0.0, last)]
+        else:
+            self._stages = [(ours, 0.0, it)]
 
     def __call__(self, phrase: str, thing: np.ndarray, part: np.ndarray | None = None) -> GraspList:
         """Ranked grasps.
@@ -73,8 +83,8 @@ class GraspPlanner:
         center = np.median(self.place.points[touchable], axis=0)
         rejected: Counter[str] = Counter()
         size = max(float(np.linalg.norm(np.ptp(self.place.points[of_thing], axis=0))) / 2, 0.01)
-        for sampler, room in self._samplers:
-            candidates = self._scored(self._proposed(sampler, touchable, rejected), center, size)
+        for sampler, room, config in self._stages:
+            candidates = self._scored(self._proposed(sampler, touchable, config, rejected), center, size)
             candidates, openings, free = self._cleared(candidates, of_thing, room, rejected)
             ranked = _ranked(candidates, openings, free)
             grasps = self._reached(ranked, of_thing, rejected)
@@ -90,17 +100,17 @@ class GraspPlanner:
             )
         return found
 
-    def _proposed(self, sampler: Sampler, touchable: np.ndarray, rejected: Counter) -> Candidates:
+    def _proposed(self, sampler: Sampler, touchable: np.ndarray, config: GraspConfig, rejected: Counter) -> Candidates:
         """Candidates on what may be touched, after the angles of their contacts."""
         ids = np.flatnonzero(touchable)
         if len(ids) > _POINTS:
             ids = np.sort(np.random.default_rng(self.config.seed).permutation(ids)[:_POINTS])
         thing = self.place.select(ids)
-        made = sampler(thing, self.place, self._hand.opening, self.config)
+        made = sampler(thing, self.place, self._hand.opening, config)
         if not len(made):
             rejected["points without an opposite that the pads can take"] += len(ids)
-        if self.config.normal_filter:
-            good = filter_normals(made, self.config, self.place.lean)
+        if config.normal_filter:
+            good = filter_normals(made, config, self.place.lean)
             rejected["contact angles"] += int((~good).sum())
             made = made.select(good)
         return made
@@ -113,29 +123,31 @@ class GraspPlanner:
         The open gripper keeps `room` metres from the thing itself.
         """
         config, place = self.config, self.place
-        openings = np.minimum(candidates.widths + config.extra, self._hand.opening)
-        above = heights_above(self._hand, candidates.Ts_world_grasp, openings, place.plane) > _TIPS
+        least = np.minimum(candidates.widths + config.extra, self._hand.opening)
+        above = heights_above(self._hand, candidates.Ts_world_grasp, least, place.plane) > TIPS
         rejected["the gripper would touch the support"] += int((~above).sum())
-        candidates, openings = candidates.select(above), openings[above]
-        order = np.argsort(-candidates.scores)
-        order = _spread(candidates.Ts_world_grasp, order, config.kept)
+        candidates = candidates.select(above)
+        order = _spread(candidates.Ts_world_grasp, np.argsort(-candidates.scores), config.kept)
         rejected["like a better one"] += len(candidates) - len(order)
-        candidates, openings = candidates.select(order), openings[order]
+        candidates = candidates.select(order)
         middle = place.points[of_thing].mean(0)
         near = np.linalg.norm(place.points - middle, axis=1) < _AROUND
         near &= place.heights(place.points) > _FLAT
         others, own = (_thinned(place.points[near & side]) for side in (~of_thing, of_thing))
-        free = clearances(self._hand, candidates.Ts_world_grasp, openings, others, config.clearance)
-        good = free >= config.clearance
-        good[good] = clearances(self._hand, candidates.Ts_world_grasp[good], openings[good], own, room) >= room
+        found = opened(self._hand, candidates.Ts_world_grasp, candidates.widths, place.plane, others, own, config)
+        good = found.room >= room
         rejected["the gripper would touch something"] += int((~good).sum())
-        return candidates.select(good), openings[good], free[good]
+        candidates, cramped = candidates.select(good), AMPLE - found.room[good]
+        if self._scorer is None:
+            candidates = replace(candidates, scores=expit(logit(candidates.scores) - _CRAMPED * cramped))
+        return candidates, found.openings[good], found.free[good]
 
     def _scored(self, candidates: Candidates, center: np.ndarray, size: float) -> Candidates:
         """With the chance that they hold, in [0, 1], in place of their support.
 
-        A logistic of what told successes in physics apart from failures, 238 on fields of seeds below 1000: the
-        contacts' angles, the surface under the pads, and how far off the middle of the thing they are.
+        A logistic of what told successes in physics apart from failures, 1138 on fields of seeds below 1000: the
+        contacts' angles, the surface under the pads, how far off the middle of the thing they are, how level they
+        close, and the room of the open hand, which is taken for ample here.
         """
         if self._scorer is not None:
             return rescored(candidates, self._scorer, self.place)
@@ -143,8 +155,9 @@ class GraspPlanner:
         if self.config.normal_filter:
             angles = np.nan_to_num((candidates.angles - self.place.lean).sum(1), nan=_UNKNOWN)
         away = np.linalg.norm(candidates.Ts_world_grasp[:, :3, 3] - center, axis=1) / size
-        odds = _SURE + _LEANS * angles + _SUPPORTED * candidates.scores + _OFF * away
-        return replace(candidates, scores=1 / (1 + np.exp(-odds)))
+        tilted = np.abs(candidates.Ts_world_grasp[:, :3, 0] @ self.place.up)
+        odds = _SURE + _LEANS * angles + _SUPPORTED * candidates.scores + _OFF * away + _TILTED * tilted
+        return replace(candidates, scores=expit(odds + _CRAMPED * AMPLE))
 
     def _reached(self, ranked: list[Grasp], of_thing: np.ndarray, rejected: Counter) -> list[Grasp]:
         """Those that an arm can do, at most as many as wanted, none like a better one."""

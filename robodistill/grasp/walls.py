@@ -9,7 +9,7 @@ side of whole objects by symmetry; ours is of walls only, for no more can be tol
 import numpy as np
 
 from robodistill.config import GraspConfig
-from robodistill.grasp.candidates import FULL, Candidates, Pads, pressed_sides, swept
+from robodistill.grasp.candidates import FULL, Candidates, Pads, at_depths, pressed_sides, swept
 from robodistill.grasp.surface import Surface
 
 _WALLS = (0.003, 0.008)  # metres that a wall may be thick
@@ -23,9 +23,10 @@ def walls(thing: Surface, place: Surface, opening: float, config: GraspConfig, p
     picks = rng.permutation(len(thing.points))[: config.contacts]
     line = np.concatenate([-thing.normals[picks]] * len(_WALLS))
     middle = np.concatenate([thing.points[picks] - thick / 2 * thing.normals[picks] for thick in _WALLS])
-    Ts = swept(middle, line, thing.up, config)[0].reshape(-1, 4, 4)
-    tips = thing.heights(Ts[:, :3, 3] + pads.beyond * Ts[:, :3, 2])
-    Ts, widths, angles, counts = pressed_sides(Ts[tips > 0], thing, opening - config.spare, pads)
+    thick = np.repeat(_WALLS, len(picks))
+    Ts, lines = swept(middle, line, thing.up, config)
+    Ts = at_depths(Ts, thick[lines] + config.extra, thing, pads)
+    Ts, widths, angles, counts = pressed_sides(Ts, thing, opening - config.spare, pads)
     one = (widths < _THIN) & ((angles < np.pi / 2).sum(1) == 1) & (counts.max(1) >= _LEAST)
     parallel = angles[one].min(1, keepdims=True).repeat(2, 1)
     return Candidates(Ts[one], widths[one], parallel, np.minimum(1.0, counts[one].max(1) / FULL))

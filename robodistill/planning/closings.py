@@ -51,7 +51,9 @@ def closings(thing: Surface, widest: float, config: GraspConfig, grain: float = 
         chosen.append(length[i, j])
         if len(chosen) == most:
             break
-    Ts, rows = swept(middles[: len(chosen)], lines[: len(chosen)], thing.up, config, _DEPTHS)
+    Ts, rows = swept(middles[: len(chosen)], lines[: len(chosen)], thing.up, config)
     order = np.argsort(rows, kind="stable")  # the best pairs first
     widths = np.array(chosen)[rows[order]] if len(chosen) else np.zeros(0)
-    return Ts[:, order].swapaxes(0, 1).reshape(-1, 4, 4), widths.repeat(len(_DEPTHS))
+    Ts = Ts[order].repeat(len(_DEPTHS), 0)
+    Ts[:, :3, 3] += np.tile(_DEPTHS, len(order))[:, None] * Ts[:, :3, 2]
+    return Ts, widths.repeat(len(_DEPTHS))

@@ -1,0 +1,66 @@
+"""How far a hand opens on its way in: as wide as gives it most room, for a field is millimetres off.
+
+A finger that is to pass a rim by 6 mm meets it where the scan shows it 5 mm thinner or to the side, and then pushes the
+thing over before it closes. Where nothing is near, a wider hand costs nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robodistill.config import GraspConfig
+from robodistill.grasp.candidates import TIPS
+from robodistill.grasp.clearance import Hand, clearances, heights_above
+
+_TIMES = (1, 2, 3)  # of `GraspConfig.extra`
+_FAR = 0.03  # metres from anything else to which distances are told
+AMPLE = 0.006
+"""Metres of room that are enough: more is not looked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """Of m hands, in the same order."""
+
+    openings: np.ndarray
+    """(m,) metres."""
+    free: np.ndarray
+    """(m,) metres between the open hand and anything but the thing, on its way in; negative where it touches, at most
+    30 mm."""
+    room: np.ndarray
+    """(m,) metres between the open hand and anything at all, at most `AMPLE`; negative where it touches."""
+
+
+def opened(
+    hand: Hand,
+    Ts_world_grasp: np.ndarray,
+    widths: np.ndarray,
+    plane: np.ndarray,
+    others: np.ndarray,
+    own: np.ndarray,
+    config: GraspConfig,
+) -> Opened:
+    """Choose openings.
+
+    Args:
+        widths: (m,) of the thing between the pads, metres.
+        plane: (4,) of the support.
+        others: (n, 3) points that are not to be touched, world frame.
+        own: (k, 3) points of the thing itself.
+    """
+    count = len(widths)
+    best = Opened(np.minimum(widths + config.extra, hand.opening), *np.full((2, count), -np.inf))
+    for times in _TIMES:
+        rows = np.flatnonzero(best.room < AMPLE)
+        openings = np.minimum(widths[rows] + times * config.extra, hand.opening)
+        stands = heights_above(hand, Ts_world_grasp[rows], openings, plane) > TIPS
+        rows, openings = rows[stands], openings[stands]
+        free = clearances(hand, Ts_world_grasp[rows], openings, others, _FAR)
+        clear = free >= config.clearance
+        inside = clearances(hand, Ts_world_grasp[rows[clear]], openings[clear], own, AMPLE)
+        room = np.full(len(rows), -np.inf)
+        room[clear] = np.minimum(free[clear], inside)
+        better = room > best.room[rows]
+        for values, new in ((best.openings, openings), (best.free, free), (best.room, room)):
+            values[rows[better]] = new[better]
+    return best

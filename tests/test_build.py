@@ -16,7 +16,7 @@ from test_field import room_frame
 from robodistill.capture.folder import CaptureWriter
 from robodistill.capture.open import open_capture
 from robodistill.capture.resize import limit_size
-from robodistill.config import BuildConfig, FitConfig, SeedConfig
+from robodistill.config import BuildConfig, FeaturesConfig, FitConfig, SeedConfig
 from robodistill.errors import BadInput, EmptyCapture
 from robodistill.field.gaussians import GaussianField
 from robodistill.pipeline.build import build_field, is_held_out, read_frames
@@ -134,6 +134,17 @@ def test_missing_parent_is_named(capture, tmp_path):
     """The folder for the field must exist."""
     with pytest.raises(BadInput, match="not a folder"):
         build_field(capture, tmp_path / "no" / "a.field", CONFIG)
+
+
+def test_a_teacher_that_is_not_there_is_told_before_the_fit(capture, tmp_path):
+    """Half a minute of fitting would be lost on a folder that does not exist; nothing is left beside the field."""
+    stages = []
+    features = FeaturesConfig(teacher=f"clip:{tmp_path / 'nowhere'}")
+    with pytest.raises(BadInput, match="nowhere"):
+        build_field(
+            capture, tmp_path / "a.field", replace(CONFIG, features=features), progress=lambda *a: stages.append(a[0])
+        )
+    assert not stages and not list(tmp_path.iterdir())
 
 
 def test_capture_without_poses_is_refused(tmp_path):

@@ -26,7 +26,7 @@ from robodistill.field.gaussians import GaussianField
 from robodistill.field.losses import psnr
 from robodistill.field.render import render
 from robodistill.field.seed import seed_field, views_of
-from robodistill.pipeline.features import add_features
+from robodistill.pipeline.features import add_features, checked_features
 from robodistill.progress import Progress, silent
 
 log = logging.getLogger(__name__)
@@ -87,6 +87,7 @@ def build_field(
     if not out.parent.is_dir():
         raise BadInput(f"{out.parent} is not a folder; the field is written into an existing one")
     folder = capture if isinstance(capture, Path) else None
+    config = replace(config, features=checked_features(config.features, folder))
     capture = capture if isinstance(capture, Capture) else open_capture(capture)
     frames = read_frames(capture, config.max_side, progress)
     indices = [i for i in range(len(frames)) if not is_held_out(i, config.hold_out)]

@@ -78,6 +78,26 @@ def resolve_teachers(teacher: str) -> list[str]:
     return [found]
 
 
+def checked_features(config: FeaturesConfig, capture: Path | None) -> FeaturesConfig:
+    """The config with its teachers named: what is wrong or missing of them is told before any work is done.
+
+    Raises:
+        BadInput: An unknown teacher or way.
+        MissingPart: A teacher that is not there.
+    """
+    if config.way == "none":
+        return config
+    if config.way not in WAYS:
+        raise BadInput(f"features {config.way!r}: one of {', '.join(WAYS)} or none is needed")
+    specs = resolve_teachers(config.teacher)
+    names = [spec.partition(":")[0] for spec in specs]
+    if len(set(names)) < len(names):
+        raise BadInput(f"teachers {', '.join(specs)}: a field holds one of each name; put the other into another field")
+    for spec in specs:
+        _ = load_image_teacher(spec, capture).dim  # finds the model
+    return replace(config, teacher=",".join(specs))
+
+
 def add_features(
     field: GaussianField,
     frames: Sequence[Frame],
@@ -101,13 +121,8 @@ def add_features(
     """
     if config.way == "none":
         return field
-    if config.way not in WAYS:
-        raise BadInput(f"features {config.way!r}: one of {', '.join(WAYS)} or none is needed")
-    layers, specs = dict(field.features), resolve_teachers(config.teacher)
-    names = [spec.partition(":")[0] for spec in specs]
-    if len(set(names)) < len(names):
-        raise BadInput(f"teachers {', '.join(specs)}: a field holds one of each name; put the other into another field")
-    for spec in specs:
+    layers, config = dict(field.features), checked_features(config, capture)
+    for spec in resolve_teachers(config.teacher):
         teacher = load_image_teacher(spec, capture)
         folder = None if cache is None else cache / "".join(c if c.isalnum() else "_" for c in spec)
         maps = TeacherMaps(teacher, frames, folder, progress)

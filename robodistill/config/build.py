@@ -65,7 +65,7 @@ class FitConfig:
 class UpliftConfig:
     """How features of views become features of Gaussians, and how many numbers are kept of them."""
 
-    dims: int = 96
+    dims: int = 112
     """Numbers that a Gaussian keeps, a byte each; 0 keeps the teacher's features as they are."""
     view_power: float = 1.0
     """A view counts by the cosine between surface and ray to this power."""

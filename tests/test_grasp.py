@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 from test_edit import table_with_box
 
 from robodistill.config import GraspConfig
@@ -12,6 +13,7 @@ from robodistill.grasp.candidates import TIPS, Candidates, at_depths
 from robodistill.grasp.clearance import Hand, clearances, heights_above, lowest, signed_distance
 from robodistill.grasp.grasp import GraspList
 from robodistill.grasp.motion import lift_trajectory
+from robodistill.grasp.outlines import outlines, walls_of
 from robodistill.grasp.phrase import object_and_part
 from robodistill.grasp.planner import GraspPlanner
 from robodistill.grasp.surface import Surface, field_surface
@@ -156,6 +158,38 @@ def test_a_wall_seen_from_one_side_is_held_and_a_block_is_not():
     with pytest.raises(HonestNo) as caught:
         GraspPlanner(ROBOTS["yumi"], place)("block", ids)
     assert caught.value.answer["rejected"]["the gripper would touch something"] > 0
+
+
+def test_a_low_thing_of_which_the_top_was_seen_is_held_across_its_outline():
+    """A bar of 6 mm whose sides show nothing: no two points face each other, but the outline ends somewhere."""
+    points, normals = box_points((0.014, 0.10, 0.006), (0.05, 0.03, 0.003), 0.002)
+    top = normals[:, 2] > 0.5
+    place, (ids,) = table_with((points[top], normals[top]))
+    for grasp in GraspPlanner(ROBOTS["yumi"], place)("bar", ids).grasps[:3]:
+        assert abs(grasp.T_world_grasp[0, 0]) > 0.9 and abs(grasp.width - 0.014) < 0.004
+        np.testing.assert_allclose(grasp.T_world_grasp[0, 3], 0.05, atol=0.003)
+    high, (ids,) = table_with(BOX)
+    thing = high.select(np.isin(high.ids, ids))
+    assert not len(outlines(thing, high, 0.05, GraspConfig(), Hand(ROBOTS["yumi"], "left").pads))
+
+
+def test_outlines_face_away_from_what_they_bound():
+    """Of a ring the outer one faces out, the inner one into the hole; on a tilted table, too."""
+    random = np.random.default_rng(0)
+    angle, radius = random.uniform(0, 2 * np.pi, 4000), random.uniform(0.010, 0.020, 4000)
+    ring = np.stack([radius * np.cos(angle) + 0.1, radius * np.sin(angle) - 0.05, np.full(4000, 0.004)], -1)
+    R = Rotation.from_euler("xyz", [0.3, -0.2, 0.5]).as_matrix()
+    up = R[:, 2]
+    made = walls_of(Surface(ring @ R.T + 0.2 * up, np.tile(up, (4000, 1)), np.arange(4000), np.append(up, -0.2)))
+    points, normals = (made.points - 0.2 * up) @ R - [0.1, -0.05, 0], made.normals @ R
+    away = np.linalg.norm(points[:, :2], axis=1)
+    facing = (points[:, :2] / away[:, None] * normals[:, :2]).sum(1)
+    outer = away > 0.015
+    np.testing.assert_allclose(away[outer], 0.02, atol=0.0015)
+    np.testing.assert_allclose(away[~outer], 0.01, atol=0.0015)
+    assert outer.any() and (~outer).any() and facing[outer].min() > 0.95 and facing[~outer].max() < -0.95
+    np.testing.assert_allclose(normals[:, 2], 0, atol=1e-9)
+    assert 0.001 < points[:, 2].min() and points[:, 2].max() < 0.004
 
 
 def test_the_way_in_touches_nothing():

@@ -14,6 +14,7 @@ from robodistill.grasp.candidates import TIPS, Candidates, Sampler, Scorer, anti
 from robodistill.grasp.clearance import Hand, heights_above
 from robodistill.grasp.grasp import Grasp, GraspList
 from robodistill.grasp.opening import AMPLE, opened
+from robodistill.grasp.outlines import outlines
 from robodistill.grasp.reach import NotReached, Reach
 from robodistill.grasp.surface import Surface
 from robodistill.grasp.walls import walls
@@ -45,20 +46,21 @@ class GraspPlanner:
         """Prepare. All arms have grippers like the first one's.
 
         Args:
-            sampler: Proposes candidates instead of ours: antipodal ones; where none of them is left, walls; and at last
-                antipodal ones again, more of them, up to the gripper's whole opening and at worse angles.
+            sampler: Proposes candidates instead of ours: antipodal ones; where none of them is left, across
+                the outline of a low thing, then across walls; and at last antipodal ones again, more of them, up to the
+                gripper's whole opening and at worse angles.
             scorer: Scores candidates instead of our terms.
         """
         self.robot, self.place, self.config = robot, place, config or GraspConfig()
         self._hand = Hand(robot, next(iter(robot.arms)))
         self._scorer = scorer
-        ours, thin = (partial(it, pads=self._hand.pads) for it in (antipodal, walls))
+        ours, flat, thin = (partial(it, pads=self._hand.pads) for it in (antipodal, outlines, walls))
         it = self.config
         if sampler is not None:
             self._stages = [(sampler, 0.0, it)]
         elif it.normal_filter:
             last = replace(it, contacts=2 * it.contacts, spare=it.spare / 2, normal_sum=it.normal_sum + _WEAKER)
-            self._stages = [(ours, 0.0, it), (thin, _ROOM, it), (ours, 0.0, last)]
+            self._stages = [(ours, 0.0, it), (flat, 0.0, it), (thin, _ROOM, it), (ours, 0.0, last)]
         else:
             self._stages = [(ours, 0.0, it)]
 

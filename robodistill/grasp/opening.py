@@ -48,7 +48,7 @@ def opened(
         others: (n, 3) points that are not to be touched, world frame.
         own: (k, 3) points of the thing itself.
     """
-    count = len(widths)
+    count, widths = len(widths), np.asarray(widths, float)
     best = Opened(np.minimum(widths + config.extra, hand.opening), *np.full((2, count), -np.inf))
     for times in _TIMES:
         rows = np.flatnonzero(best.room < AMPLE)

@@ -1,9 +1,10 @@
 """More candidates: low things, such as a fork or a wrench, held across their outline on the support.
 
 Their sides are a pixel or two high, and a field shows no normals there; but what lies flat ends where its outline ends.
-The outline of its points on the support is taken for upright walls, and contacts are drawn on these like on any other
-surface. Top-down grasps on silhouettes are the oldest there are (Smith et al., "Computing parallel-jaw grips", ICRA
-1999); here they are one more surface for our sampler, which is cleared of the field as it is.
+The outline of its points on the support is taken for upright walls, unless what was seen there is a slope, and contacts
+are drawn on these like on any other surface. Top-down grasps on silhouettes are the oldest there are (Smith et al.,
+"Computing parallel-jaw grips", ICRA 1999); here they are one more surface for our sampler, and what it draws is cleared
+of the field as it is.
 """
 
 from dataclasses import replace
@@ -24,6 +25,7 @@ _SMOOTH = 3  # cells along an outline over which it is smoothed
 _EVERY = 2  # cells between its points
 _LEVELS = (0.3, 0.6, 0.9)  # of its height
 _AROUND = 0.006  # metres within which the height at an outline is that of the points
+_ALIKE, _SHARE = 0.6, 0.25  # rad, and share of the normals there that are a top's or a wall's: else it is a slope
 
 
 def outlines(thing: Surface, place: Surface, opening: float, config: GraspConfig, pads: Pads) -> Candidates:
@@ -57,10 +59,20 @@ def walls_of(thing: Surface) -> Surface:
         normals.append(out[::_EVERY])
     places, normals = np.concatenate(places), np.concatenate(normals)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True).clip(1e-9)
-    near = cKDTree(flat).query_ball_point(places, _AROUND)
-    top = np.array([heights[found].max() if found else 0.0 for found in near])
+    normals = normals @ across
+    near = [np.array(rows, int) for rows in cKDTree(flat).query_ball_point(places, _AROUND)]
+    top = np.array([heights[rows].max(initial=0.0) for rows in near])
+    edges = np.array([_is_edge(thing.select(rows), out) for rows, out in zip(near, normals, strict=True)])
+    places, normals, top = places[edges], normals[edges], top[edges]
     levels = np.repeat(_LEVELS, len(places))
     up = (np.tile(top, len(_LEVELS)) * levels)[:, None] * thing.up - thing.plane[3] * thing.up
     points = np.tile(places @ across, (len(_LEVELS), 1)) + up
     ids = np.full(len(points), -1)
-    return Surface(points, np.tile(normals @ across, (len(_LEVELS), 1)), ids, thing.plane)
+    return Surface(points, np.tile(normals, (len(_LEVELS), 1)), ids, thing.plane)
+
+
+def _is_edge(seen: Surface, out: np.ndarray) -> bool:
+    """Whether normals at an outline that faces `out` (3,) are those of an edge, and not of a slope; leaning allowed."""
+    least = np.cos(_ALIKE + seen.lean)
+    alike = (seen.normals @ seen.up > least) | (seen.normals @ out > least)
+    return bool(alike.sum() > _SHARE * len(alike))

@@ -87,8 +87,8 @@ def build_field(
     if not out.parent.is_dir():
         raise BadInput(f"{out.parent} is not a folder; the field is written into an existing one")
     folder = capture if isinstance(capture, Path) else None
-    config = replace(config, features=checked_features(config.features, folder))
     capture = capture if isinstance(capture, Capture) else open_capture(capture)
+    config = replace(config, features=checked_features(config.features, folder))
     frames = read_frames(capture, config.max_side, progress)
     indices = [i for i in range(len(frames)) if not is_held_out(i, config.hold_out)]
     kept = [frames[i] for i in indices]

@@ -192,6 +192,14 @@ def test_outlines_face_away_from_what_they_bound():
     assert 0.001 < points[:, 2].min() and points[:, 2].max() < 0.004
 
 
+def test_a_crumb_is_refused_by_its_points():
+    """Two millimetres of something have no outline and no opposite sides: the honest no counts what was seen."""
+    place, (ids,) = table_with((np.full((9, 3), 0.002) + 1e-4 * np.eye(9, 3), np.tile([0.0, 0, 1], (9, 1))))
+    with pytest.raises(HonestNo) as caught:
+        GraspPlanner(ROBOTS["yumi"], place)("crumb", ids)
+    assert caught.value.answer["rejected"] == {"points without an opposite that the pads can take": 9}
+
+
 def test_the_way_in_touches_nothing():
     """Between thin posts, every configuration of the way from home is free, also of the thing, looked at closely."""
     posts = [box_points((0.006, 0.006, 0.25), (x, y, 0.125)) for x in (-0.06, 0.0, 0.11, 0.16) for y in (-0.09, 0.09)]

@@ -50,6 +50,11 @@ class Candidates:
         return Candidates(*(getattr(self, name)[keep] for name in ("Ts_world_grasp", "widths", "angles", "scores")))
 
 
+def none_made() -> Candidates:
+    """No candidates."""
+    return Candidates(np.zeros((0, 4, 4)), np.zeros(0), np.zeros((0, 2)), np.zeros(0))
+
+
 def joined(*several: Candidates) -> Candidates:
     """All of several samplers' candidates."""
     names = ("Ts_world_grasp", "widths", "angles", "scores")
@@ -96,7 +101,7 @@ def antipodal(thing: Surface, place: Surface, opening: float, config: GraspConfi
     first = np.sort(rng.permutation(len(thing.points))[: config.contacts])
     i, j = _pairs(thing, first, opening - config.spare, config, rng)
     if not len(i):
-        return Candidates(np.zeros((0, 4, 4)), np.zeros(0), np.zeros((0, 2)), np.zeros(0))
+        return none_made()
     middle = (thing.points[i] + thing.points[j]) / 2
     line = thing.points[j] - thing.points[i]
     length = np.linalg.norm(line, axis=1)

@@ -2,9 +2,9 @@
 
 Their sides are a pixel or two high, and a field shows no normals there; but what lies flat ends where its outline ends.
 The outline of its points on the support is taken for upright walls, unless what was seen there is a slope, and contacts
-are drawn on these like on any other surface. Top-down grasps on silhouettes are the oldest there are (Smith et al.,
-"Computing parallel-jaw grips", ICRA 1999); here they are one more surface for our sampler, and what it draws is cleared
-of the field as it is.
+are drawn on these like on any other surface. Smith et al., "Computing parallel-jaw grips", ICRA 1999, choose grips on
+polygons seen from above; here they are one more surface for our sampler, and what it draws is cleared of the field as
+it is.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
 from robodistill.config import GraspConfig
-from robodistill.grasp.candidates import Candidates, Pads, antipodal
+from robodistill.grasp.candidates import Candidates, Pads, antipodal, none_made
 from robodistill.grasp.surface import Surface
 
 _LOW = 0.03  # metres above the support up to which a thing is low
@@ -32,7 +32,7 @@ def outlines(thing: Surface, place: Surface, opening: float, config: GraspConfig
     """Candidates across the outline of a low thing; none where it is high."""
     heights = thing.heights(thing.points)
     if np.quantile(heights, 0.95) > _LOW:
-        return Candidates(np.zeros((0, 4, 4)), np.zeros(0), np.zeros((0, 2)), np.zeros(0))
+        return none_made()
     made = antipodal(walls_of(thing), place, opening, config, pads)
     return replace(made, angles=made.angles + place.lean)  # an outline is no surer of its direction than a surface
 
@@ -47,7 +47,7 @@ def walls_of(thing: Surface) -> Surface:
     mask[cells[:, 1], cells[:, 0]] = 255
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _GAP + 1,) * 2)
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, disk)
-    places, normals = [], []
+    places, normals = [np.zeros((0, 2))], [np.zeros((0, 2))]  # a crumb has no outline
     for line in cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0]:
         if len(line) < 4 * _SMOOTH:
             continue
@@ -62,7 +62,7 @@ def walls_of(thing: Surface) -> Surface:
     normals = normals @ across
     near = [np.array(rows, int) for rows in cKDTree(flat).query_ball_point(places, _AROUND)]
     top = np.array([heights[rows].max(initial=0.0) for rows in near])
-    edges = np.array([_is_edge(thing.select(rows), out) for rows, out in zip(near, normals, strict=True)])
+    edges = np.array([_is_edge(thing.select(rows), out) for rows, out in zip(near, normals, strict=True)], bool)
     places, normals, top = places[edges], normals[edges], top[edges]
     levels = np.repeat(_LEVELS, len(places))
     up = (np.tile(top, len(_LEVELS)) * levels)[:, None] * thing.up - thing.plane[3] * thing.up

@@ -93,6 +93,8 @@ class GraspPlanner:
             if grasps:
                 break
         rejected = Counter({reason: count for reason, count in rejected.items() if count})
+        if not grasps and not rejected:
+            rejected["points without an opposite that the pads can take"] = int(touchable.sum())
         found = GraspList(phrase, self.robot.name, tuple(grasps), dict(rejected), tuple(center.tolist()))
         found = replace(found, seconds=time.perf_counter() - start)
         if not grasps:
@@ -109,8 +111,6 @@ class GraspPlanner:
             ids = np.sort(np.random.default_rng(self.config.seed).permutation(ids)[:_POINTS])
         thing = self.place.select(ids)
         made = sampler(thing, self.place, self._hand.opening, config)
-        if not len(made):
-            rejected["points without an opposite that the pads can take"] += len(ids)
         if config.normal_filter:
             good = filter_normals(made, config, self.place.lean)
             rejected["contact angles"] += int((~good).sum())

@@ -107,7 +107,7 @@ def test_codec_keeps_a_handful_among_a_wall():
     few = share > 0.5
     assert few.sum() < 0.05 * patches.count
     features = scene.directions.numpy()[2 * few] + 0.35 * random.standard_normal((patches.count, 64))
-    W = scene_decoder(patches, features.astype(np.float32), np.ones(patches.count), 2).weights[0]
+    W = scene_decoder(patches, torch.from_numpy(features).float(), torch.ones(patches.count), 2).weights[0]
     assert W.shape == (64, 2) and torch.allclose(W.mT @ W, torch.eye(2), atol=1e-5)
     plain = torch.from_numpy(np.linalg.svd(features, full_matrices=False)[2][:2].T).float()
     kept, without = ((scene.directions[2] @ basis).norm() for basis in (W, plain))

@@ -75,8 +75,8 @@ class UpliftConfig:
     """Gaussians that are averaged before the codec is fitted."""
     codec_views: int = 60
     """Views that it is fitted to, evenly taken."""
-    neighbours: int = 12
-    rounds: int = 10
+    neighbours: int = 8
+    rounds: int = 6
     """Of diffusion over neighbours; 0 for none."""
     likeness: float = 0.1
     """Difference of colour, in [0, 1], at which neighbours hardly share features."""

@@ -5,7 +5,6 @@ come from features averaged over patches (see `patches`): from single Gaussians,
 all Gaussians, outweighs the small things, which are few.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,12 +13,12 @@ from robodistill.field.features import Decoder
 
 _ALIKE = 0.7  # cosine of features of one kind of thing
 _SKETCH = 64  # dimensions in which likeness is judged at first
-_FIRST = 256  # directions among which the best are sought
-_COMPARED = 1024  # patches with which each is compared
-_ROUNDS = 20
+_FIRST = 144  # directions among which the best are sought
+_COMPARED = 512  # patches with which each is compared
+_ROUNDS = 10
 
 
-def scene_decoder(patches: Patches, features: np.ndarray, support: np.ndarray, dims: int) -> Decoder:
+def scene_decoder(patches: Patches, features: Tensor, support: Tensor, dims: int) -> Decoder:
     """The `dims` directions in which the kinds of things in a scene differ most, as orthonormal columns.
 
     Each kind counts alike, whether it fills a wall or a hand: a patch weighs one over the root of how many are like it,
@@ -31,31 +30,30 @@ def scene_decoder(patches: Patches, features: np.ndarray, support: np.ndarray, d
         features: (P, D) of the patches; at most D and P directions are found.
         support: (P,) summed weights of the views, at least 0.
     """
-    random = np.random.default_rng(0)
-    sketch = features @ random.standard_normal((features.shape[1], _SKETCH), np.float32)
+    random = torch.Generator().manual_seed(0)
+    sketch = features @ torch.randn(features.shape[1], _SKETCH, generator=random)
     weights = _rarity(patches.diffused(sketch, _ROUNDS), random)
     many = _directions(features, weights, max(_FIRST, dims))
-    codes = torch.nn.functional.normalize(torch.from_numpy(features).float() @ many, dim=-1)
-    diffused = patches.diffused(codes.numpy(), _ROUNDS)
-    sure = support / np.maximum(support + np.median(support), 1e-6)
+    codes = torch.nn.functional.normalize(features @ many, dim=-1)
+    diffused = patches.diffused(codes, _ROUNDS)
+    sure = support / (support + support.median()).clamp_min(1e-6)
     few = _directions(diffused, _rarity(diffused, random) * sure**2, dims)
     return Decoder(((many @ few).contiguous(),), (None,))
 
 
-def _directions(features: np.ndarray, weights: np.ndarray, count: int) -> Tensor:
+def _directions(features: Tensor, weights: Tensor, count: int) -> Tensor:
     """(D, count) principal directions of (P, D) features, each of its weight (P,); fewer where D or P is less."""
-    x = torch.from_numpy(features).float()
-    x = torch.nn.functional.normalize(x, dim=-1) * torch.from_numpy(weights).float()[:, None]
+    x = torch.nn.functional.normalize(features, dim=-1) * weights[:, None]
     count = max(1, min(count, *x.shape))
     return torch.linalg.eigh((x.mT @ x).double())[1][:, -count:].flip(1).float()
 
 
-def _rarity(features: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _rarity(features: Tensor, random: torch.Generator) -> Tensor:
     """(P,) one over the root of how many rows of (P, d) are like a row, estimated from some of them."""
-    x = torch.nn.functional.normalize(torch.from_numpy(features).float(), dim=-1)
-    some = x[torch.from_numpy(random.permutation(len(x))[:_COMPARED])]
+    x = torch.nn.functional.normalize(features, dim=-1)
+    some = x[torch.randperm(len(x), generator=random)[:_COMPARED]]
     alike = (x @ some.mT).gt_(_ALIKE).sum(1) * (len(x) / len(some))
-    return alike.clamp_min(1).rsqrt().numpy()
+    return alike.clamp_min(1).rsqrt()
 
 
 def encode(decoder: Decoder, features: Tensor) -> Tensor:

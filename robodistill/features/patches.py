@@ -3,11 +3,11 @@
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags, identity
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from robodistill.features.products import product
+from robodistill.features.products import rows_of
 from robodistill.field.gaussians import GaussianField
 from robodistill.field.graph import neighbour_graph
 from robodistill.raster.sh import sh0_to_rgb
@@ -36,25 +36,24 @@ class Patches:
         """(P, N) that adds up what the Gaussians of each patch have."""
         self._centers, self._colors = (self.sums @ x / counts[:, None] for x in (places, colors))
 
-    def diffused(self, features: np.ndarray, rounds: int) -> np.ndarray:
+    def diffused(self, features: Tensor, rounds: int) -> Tensor:
         """(P, D) features spread over neighbouring patches of like colour, again and again: the noise averages out."""
-        if self._links is None:
-            return features
-        matrix, total = self._links
-        for _ in range(rounds):
-            features = (features + product(matrix, features)) / total
+        if self._mean is not None:
+            for _ in range(rounds):
+                features = self._mean @ features
         return features
 
     @cached_property
-    def _links(self) -> tuple[csr_matrix, np.ndarray] | None:
-        """Weights between neighbours, and (P, 1) their sums and one; None where there are no neighbours."""
+    def _mean(self) -> Tensor | None:
+        """(P, P) weights of a patch itself and its neighbours, rows of sum one; None where there are no neighbours."""
         graph = neighbour_graph(Tensor(self._centers))
         if not graph.neighbours.size:
             return None
         colors = ((self._colors[graph.neighbours] - self._colors[:, None]) ** 2).sum(-1)
         near = np.median(graph.distances, 1, keepdims=True).clip(1e-9)
         weights = np.exp(-colors / (2 * _LIKENESS**2) - graph.distances**2 / (2 * near**2))
-        return graph.matrix(weights), 1 + weights.sum(1, keepdims=True).astype(np.float32)
+        mean = graph.matrix(weights) + identity(self.count, np.float32, format="csr")
+        return rows_of(diags(1 / mean.sum(1).A1.astype(np.float32)) @ mean)
 
 
 def _leaves(points: np.ndarray, size: int) -> np.ndarray:

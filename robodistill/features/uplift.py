@@ -19,7 +19,7 @@ from robodistill.config import UpliftConfig
 from robodistill.errors import BadInput
 from robodistill.features.codec import encode, identity_decoder, quantised, scene_decoder
 from robodistill.features.patches import Patches
-from robodistill.features.products import product
+from robodistill.features.products import add_product
 from robodistill.features.smooth import smooth
 from robodistill.field.features import FeatureLayer
 from robodistill.field.gaussians import FieldView, GaussianField
@@ -51,42 +51,55 @@ def uplift(
     """
     if not len(views) or len(views) != len(maps):
         raise BadInput(f"{len(views)} views, {len(maps)} feature maps: as many of each, and at least one, are needed")
-    weights, normals = [], shortest_axes(field.quats_wxyz, field.scales)
+    weights, surface = [], _Surface(field)
     patches = Patches(field, config.patch) if config.dims else None
-    support, total, pooled = np.zeros(len(field), np.float32), 0.0, 0.0
+    support, dim = torch.zeros(len(field)), maps[0].shape[-1]
+    total = torch.zeros(patches.count, dim) if patches is not None else None
+    pooled = torch.zeros(patches.count) if patches is not None else None
     looked_at = set(np.linspace(0, len(views) - 1, min(len(views), config.codec_views)).round().astype(int).tolist())
     for k, view in enumerate(views):
         seen = maps[k]
-        weights.append(_weights(field, normals, view, seen.shape[:2], config))
+        weights.append(_weights(field, surface, view, seen.shape[:2], config))
         sums = weights[-1] @ np.ones(weights[-1].shape[1], np.float32)
-        support += sums
+        support += torch.from_numpy(sums)
         if patches is not None and k in looked_at:
-            total += product(patches.sums @ weights[-1], _rows(seen))
-            pooled += patches.sums @ sums
+            add_product(total, patches.sums @ weights[-1], _rows(seen))
+            pooled += torch.from_numpy(patches.sums @ sums)
         progress("uplift", k + 1, 2 * len(views))
-    decoder = identity_decoder(maps[0].shape[-1])
+    decoder = identity_decoder(dim)
     if patches is not None:
-        mean = total / np.maximum(pooled, 1e-6)[:, None]
-        decoder = scene_decoder(patches, mean, pooled, config.dims)
-    codes = np.zeros((len(field), decoder.weights[0].shape[1]), np.float32)
+        decoder = scene_decoder(patches, total / pooled.clamp_min(1e-6)[:, None], pooled, config.dims)
+    codes = torch.zeros(len(field), decoder.weights[0].shape[1])
     for k, matrix in enumerate(weights):
-        rows, seen = np.flatnonzero(np.diff(matrix.indptr)), maps[k].cpu()
-        starts = matrix.indptr[np.append(rows, len(field))]
-        lit = csr_matrix((matrix.data, matrix.indices, starts), shape=(len(rows), matrix.shape[1]))
-        codes[rows] += product(lit, _rows(encode(decoder, seen) if config.dims else seen))
+        seen = _rows(maps[k])
+        add_product(codes, matrix, encode(decoder, seen) if config.dims else seen)
         progress("uplift", len(views) + k + 1, 2 * len(views))
-    codes /= np.maximum(support, 1e-6)[:, None]
-    lifted = smooth(field, torch.from_numpy(codes), torch.from_numpy(support), config)
+    codes /= support.clamp_min(1e-6)[:, None]
+    lifted = smooth(field, codes, support, config)
     decoder, kept = quantised(decoder, lifted) if config.dims else (decoder, lifted.half())
     return FeatureLayer(teacher, "uplift", kept, decoder).to(field.means.device)
 
 
-def _rows(seen: Tensor) -> np.ndarray:
-    return seen.detach().cpu().float().reshape(-1, seen.shape[-1]).numpy()
+def _rows(seen: Tensor) -> Tensor:
+    return seen.detach().cpu().float().reshape(-1, seen.shape[-1])
+
+
+class _Surface:
+    """What of a field's N places and normals is the same for all views."""
+
+    def __init__(self, field: GaussianField) -> None:
+        normals = shortest_axes(field.quats_wxyz, field.scales)
+        self._places, self._normals = field.means.mT.contiguous(), normals.mT.contiguous()
+        self._offsets = (field.means * normals).sum(-1)
+
+    def facing(self, center: Tensor) -> Tensor:
+        """(N,) cosines between normals and the rays to a camera's centre (3,), of either side."""
+        rays = center[:, None] - self._places
+        return (center @ self._normals - self._offsets).abs_() / rays.square_().sum(0).sqrt_().clamp_min_(1e-9)
 
 
 def _weights(
-    field: GaussianField, normals: Tensor, view: FieldView, grid: Sequence[int], config: UpliftConfig
+    field: GaussianField, surface: _Surface, view: FieldView, grid: Sequence[int], config: UpliftConfig
 ) -> csr_matrix:
     """(N, cells) weights of one view, times a power of the cosine between each Gaussian's normal and its ray."""
     camera = view.camera
@@ -97,7 +110,6 @@ def _weights(
     starts, cells, weights = (t.cpu().numpy() for t in found)
     if config.view_power:
         center = torch.as_tensor(view.T_world_camera[:3, 3]).to(field.means)
-        rays = torch.nn.functional.normalize(center - field.means, dim=-1)
-        facing = (rays * normals).sum(-1).abs() ** config.view_power
-        weights = weights * np.repeat(facing.cpu().numpy(), np.diff(starts))
+        facing = surface.facing(center)
+        weights = weights * np.repeat((facing**config.view_power).cpu().numpy(), np.diff(starts))
     return csr_matrix((weights, cells, starts.astype(np.int32)), shape=(len(field), grid[0] * grid[1]))

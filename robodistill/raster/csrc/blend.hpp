@@ -60,8 +60,8 @@ template <class T> inline void list_candidates(const Entry *entries, int n, Scra
 }
 
 // Fills `hit` and `weight`, and for gradients `alpha` (0 where a lane skips) and `before`; returns their number and
-// leaves the last transmittance.
-template <class T, bool kGradients> inline int march(const Block<T> &b, const int32_t *candidates, int n, Scratch<T> &s, Vec<T> &transmittance) {
+// leaves the last transmittance. A pixel of which no more than `rest` is left is done.
+template <class T, bool kGradients> inline int march(const Block<T> &b, const int32_t *candidates, int n, T rest, Scratch<T> &s, Vec<T> &transmittance) {
   typedef Vec<T> V;
   typedef Mask<T> M;
   V through = splat(T(1));
@@ -85,7 +85,7 @@ template <class T, bool kGradients> inline int march(const Block<T> &b, const in
     store(&s.weight[count * kLanes], kept * through);
     s.hit[count++] = candidates[c];
     through = take ? next : through;
-    open &= ~stop;
+    open &= ~stop & (through > rest);
     if (!any(open)) break;
   }
   transmittance = through;

@@ -116,7 +116,8 @@ template <class T> class View {
   }
 
   // The weights summed within the cells of a grid that covers the image evenly; a pair may come once for each tile, and
-  // does not come where its sum is not above `least`.
+  // does not come where its sum is not above `least`. What all pixels of a cell have left for what comes after is not
+  // looked at where it is less than that, too.
   std::vector<CellWeight<T>> cell_weights(int columns, int rows, T least) const {
     std::vector<int32_t> column(camera_.width), row(camera_.height);
     for (int x = 0; x < camera_.width; ++x) column[x] = int32_t(int64_t(x) * columns / camera_.width);
@@ -156,7 +157,7 @@ template <class T> class View {
           const T w = s.cells[size_t(i) * wide * high + c];
           if (w > least) out.push_back({ids_[entries[i].splat], (row[s.y0] + c / wide) * columns + column[s.x0] + c % wide, w});
         }
-    });
+    }, least * columns * rows / (T(camera_.width) * camera_.height));
     std::vector<CellWeight<T>> all;
     size_t total = 0;
     for (const auto &part : found) total += part.size();
@@ -166,7 +167,7 @@ template <class T> class View {
   }
 
  private:
-  template <bool kGradients, class Begin, class Do, class End> void for_tiles(Begin begin, Do each_block, End end) const {
+  template <bool kGradients, class Begin, class Do, class End> void for_tiles(Begin begin, Do each_block, End end, T rest = 0) const {
     const int tiles_x = (camera_.width + kTile - 1) / kTile;
     const int tiles = int(bins_.tile_start.size()) - 1;
 #pragma omp parallel num_threads(threads_)
@@ -187,7 +188,7 @@ template <class T> class View {
           if (x >= camera_.width || y >= camera_.height) continue;
           const Block<T> b = block_at<T>(x, y, camera_.width, camera_.height);
           Vec<T> transmittance;
-          const int count = march<T, kGradients>(b, &s.candidates[size_t(block) * n], s.listed[block], s, transmittance);
+          const int count = march<T, kGradients>(b, &s.candidates[size_t(block) * n], s.listed[block], rest, s, transmittance);
           for (int k = 0; k < count; ++k) s.row[k] = &features_[size_t(s.splats[s.hit[k]].row) * channels_];
           each_block(b, count, s, transmittance);
         }

@@ -130,7 +130,7 @@ def test_colour_tells_parts_apart_without_features():
     """The two colours of one plate are two parts at some scale, to within the Gaussians at the border."""
     field, truth = two_halves()
     labels = find_parts(field, PartsConfig())
-    assert labels.shape == (len(field), 6) and labels.dtype == torch.int32
+    assert labels.shape == (len(field), PartsConfig().scales) and labels.dtype == torch.int32
     assert part_iou(labels, truth + 1).max() > 0.95
 
 
@@ -175,7 +175,7 @@ def test_scales_are_nested_and_small_things_are_no_part():
     opacities = torch.cat([field.opacities, far.opacities])
     opacities[10] = 0.01
     field = GaussianField(means=means, opacities=opacities, **both)
-    labels = find_parts(field, PartsConfig()).numpy()
+    labels = find_parts(field, PartsConfig(scales=6)).numpy()
     for fine, coarse in zip(labels.T, labels.T[1:], strict=False):
         assert is_nested(fine, coarse)
     assert (labels[-2:] == 0).all() and (labels[10] == 0).all()
@@ -198,7 +198,8 @@ def test_bad_config_is_named():
 def test_empty_field_has_no_parts():
     """No Gaussian, no label, no error."""
     field = two_halves()[0]
-    assert find_parts(field.select(torch.zeros(len(field), dtype=torch.bool)), PartsConfig()).shape == (0, 6)
+    none = field.select(torch.zeros(len(field), dtype=torch.bool))
+    assert find_parts(none, PartsConfig()).shape == (0, PartsConfig().scales)
 
 
 def test_mask_agreement_is_the_share_of_common_views():

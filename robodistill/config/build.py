@@ -198,8 +198,8 @@ class PromptConfig:
 class PartsConfig:
     """How a field is cut into parts."""
 
-    scales: int = 6
-    """Levels, fine to coarse."""
+    scales: int = 9
+    """Levels, fine to coarse: small things seen from afar fit the first half, large ones the last."""
     neighbours: int = 10
     """Links of a Gaussian."""
     feature_weight: float = 1.0

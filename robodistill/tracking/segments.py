@@ -21,6 +21,7 @@ from robodistill.raster.sh import sh0_to_rgb
 LARGE, SMALL = 8, 64
 """Pieces that are large enough to be followed on their own, and pieces that are mostly of one part."""
 _LEAST = 0.05  # of the object's Gaussians that one group of them has
+_SCALES = 6  # of groups that are asked
 _NEIGHBOURS, _GAP = 10, 3.0  # of a Gaussian; how far they may be, in their median distance
 _AROUND = 16  # Gaussians over which a surface's direction and colour are taken
 _DIRECTION, _COLOR, _GROUP = 0.35, 1.2, 0.15  # of the object's size, that a full change of these is worth
@@ -72,7 +73,7 @@ def _columns(thing: GaussianField, points: np.ndarray) -> np.ndarray:
     colors = sh0_to_rgb(thing.sh[:, 0].double()).numpy()
     columns = [points / size, _DIRECTION * directions[around].mean(1), _COLOR * colors[around].mean(1)]
     layer = next(iter(thing.features.values()), None)
-    groups = thing.groups if thing.groups is not None else find_parts(thing, PartsConfig(), layer)
+    groups = thing.groups if thing.groups is not None else find_parts(thing, PartsConfig(scales=_SCALES), layer)
     for scale in groups.numpy().T:
         labels = _whole(scale, points)
         if labels.max():

@@ -31,10 +31,20 @@ class Patches:
         """(N,) patch of each Gaussian."""
         counts = np.bincount(self.of)
         self.count = len(counts)
-        ones, members = np.ones(len(self.of), np.float32), np.arange(len(self.of))
-        self.sums = csr_matrix((ones, (self.of, members)), shape=(self.count, len(members)))
-        """(P, N) that adds up what the Gaussians of each patch have."""
-        self._centers, self._colors = (self.sums @ x / counts[:, None] for x in (places, colors))
+        self.order = np.argsort(self.of, kind="stable")
+        """(N,) Gaussians patch by patch: what is near in space is then near in memory, too."""
+        self._starts = np.concatenate([[0], np.cumsum(counts)])
+        self._centers, self._colors = (self.sums(x[self.order]) / counts[:, None] for x in (places, colors))
+
+    def sums(self, ordered: np.ndarray) -> np.ndarray:
+        """(P, ...) sums over patches of what their Gaussians have (N, ...), in `order`."""
+        return np.add.reduceat(ordered, self._starts[:-1])
+
+    def rows(self, ordered: csr_matrix) -> csr_matrix:
+        """(P, m) sums over patches of rows (N, m), in `order`; a column may come more than once in a row."""
+        return csr_matrix(
+            (ordered.data, ordered.indices, ordered.indptr[self._starts]), shape=(self.count, ordered.shape[1])
+        )
 
     def diffused(self, features: Tensor, rounds: int) -> Tensor:
         """(P, D) features spread over neighbouring patches of like colour, again and again: the noise averages out."""

@@ -9,6 +9,7 @@ single Gaussians in the codec's few.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from robodistill.config import UpliftConfig
 from robodistill.errors import BadInput
 from robodistill.features.codec import encode, identity_decoder, quantised, scene_decoder
 from robodistill.features.patches import Patches
-from robodistill.features.products import add_product
+from robodistill.features.products import add_product, by_onednn
 from robodistill.features.smooth import smooth
 from robodistill.field.features import FeatureLayer
 from robodistill.field.gaussians import FieldView, GaussianField
@@ -28,6 +29,7 @@ from robodistill.progress import Progress, silent
 from robodistill.raster.rasterize import cell_weights
 
 
+@by_onednn()
 def uplift(
     field: GaussianField,
     views: Sequence[FieldView],
@@ -51,23 +53,24 @@ def uplift(
     """
     if not len(views) or len(views) != len(maps):
         raise BadInput(f"{len(views)} views, {len(maps)} feature maps: as many of each, and at least one, are needed")
-    weights, surface = [], _Surface(field)
-    patches = Patches(field, config.patch) if config.dims else None
-    support, dim = torch.zeros(len(field)), maps[0].shape[-1]
-    total = torch.zeros(patches.count, dim) if patches is not None else None
-    pooled = torch.zeros(patches.count) if patches is not None else None
-    looked_at = set(np.linspace(0, len(views) - 1, min(len(views), config.codec_views)).round().astype(int).tolist())
+    patches = Patches(field, config.patch)
+    order = torch.from_numpy(patches.order)
+    field = replace(field, features={}, groups=None).select(order.to(field.means.device))
+    weights, surface, dim = [], _Surface(field), maps[0].shape[-1]
+    support, total, pooled = torch.zeros(len(field)), torch.zeros(patches.count, dim), torch.zeros(patches.count)
+    few = min(len(views), config.codec_views if config.dims else 0)
+    looked_at = set(np.linspace(0, len(views) - 1, few).round().astype(int).tolist())
     for k, view in enumerate(views):
         seen = maps[k]
         weights.append(_weights(field, surface, view, seen.shape[:2], config))
         sums = weights[-1] @ np.ones(weights[-1].shape[1], np.float32)
         support += torch.from_numpy(sums)
-        if patches is not None and k in looked_at:
-            add_product(total, patches.sums @ weights[-1], _rows(seen))
-            pooled += torch.from_numpy(patches.sums @ sums)
+        if k in looked_at:
+            add_product(total, patches.rows(weights[-1]), _rows(seen))
+            pooled += torch.from_numpy(patches.sums(sums))
         progress("uplift", k + 1, 2 * len(views))
     decoder = identity_decoder(dim)
-    if patches is not None:
+    if config.dims:
         decoder = scene_decoder(patches, total / pooled.clamp_min(1e-6)[:, None], pooled, config.dims)
     codes = torch.zeros(len(field), decoder.weights[0].shape[1])
     for k, matrix in enumerate(weights):
@@ -77,7 +80,7 @@ def uplift(
     codes /= support.clamp_min(1e-6)[:, None]
     lifted = smooth(field, codes, support, config)
     decoder, kept = quantised(decoder, lifted) if config.dims else (decoder, lifted.half())
-    return FeatureLayer(teacher, "uplift", kept, decoder).to(field.means.device)
+    return FeatureLayer(teacher, "uplift", kept[order.argsort()], decoder).to(field.means.device)
 
 
 def _rows(seen: Tensor) -> Tensor:

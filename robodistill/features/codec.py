@@ -13,7 +13,7 @@ from robodistill.field.features import Decoder
 
 _ALIKE = 0.7  # cosine of features of one kind of thing
 _SKETCH = 64  # dimensions in which likeness is judged at first
-_FIRST = 144  # directions among which the best are sought
+_FIRST = 192  # directions among which the best are sought
 _COMPARED = 512  # patches with which each is compared
 _ROUNDS = 10
 
@@ -31,13 +31,13 @@ def scene_decoder(patches: Patches, features: Tensor, support: Tensor, dims: int
         support: (P,) summed weights of the views, at least 0.
     """
     random = torch.Generator().manual_seed(0)
-    sketch = features @ torch.randn(features.shape[1], _SKETCH, generator=random)
-    weights = _rarity(patches.diffused(sketch, _ROUNDS), random)
+    sketch = patches.diffused(features @ torch.randn(features.shape[1], _SKETCH, generator=random), _ROUNDS)
+    weights = _rarity(sketch, torch.ones(len(sketch)), random)
     many = _directions(features, weights, max(_FIRST, dims))
     codes = torch.nn.functional.normalize(features @ many, dim=-1)
     diffused = patches.diffused(codes, _ROUNDS)
     sure = support / (support + support.median()).clamp_min(1e-6)
-    few = _directions(diffused, _rarity(diffused, random) * sure**2, dims)
+    few = _directions(diffused, _rarity(diffused, weights**2, random) * sure**2, dims)
     return Decoder(((many @ few).contiguous(),), (None,))
 
 
@@ -48,12 +48,17 @@ def _directions(features: Tensor, weights: Tensor, count: int) -> Tensor:
     return torch.linalg.eigh((x.mT @ x).double())[1][:, -count:].flip(1).float()
 
 
-def _rarity(features: Tensor, random: torch.Generator) -> Tensor:
-    """(P,) one over the root of how many rows of (P, d) are like a row, estimated from some of them."""
+def _rarity(features: Tensor, chances: Tensor, random: torch.Generator) -> Tensor:
+    """(P,) one over the root of how many rows of (P, d) are like a row, estimated from some of them.
+
+    Rows are drawn by `chances` (P,), each standing for as many as it was unlikely. Where all kinds of things are as
+    likely as each other, a kind of three rows is counted as well as a wall is; a row that nothing drawn is like counts
+    as if half of one were.
+    """
     x = torch.nn.functional.normalize(features, dim=-1)
-    some = x[torch.randperm(len(x), generator=random)[:_COMPARED]]
-    alike = (x @ some.mT).gt_(_ALIKE).sum(1) * (len(x) / len(some))
-    return alike.clamp_min(1).rsqrt()
+    drawn = torch.multinomial(chances, _COMPARED, replacement=True, generator=random)
+    each = chances.sum() / (chances[drawn] * _COMPARED)
+    return ((x @ x[drawn].mT).gt_(_ALIKE) @ each + each.min() / 2).rsqrt()
 
 
 def encode(decoder: Decoder, features: Tensor) -> Tensor:

@@ -179,6 +179,15 @@ def test_the_tree_of_a_lamp_is_a_chain():
         assert {j.kind for j in joints} == {"revolute"}
 
 
+def test_a_tree_of_badly_followed_parts():
+    """Where no joint is better than none, the least bad ones hold, between parts that touch."""
+    rng = np.random.default_rng(3)
+    parts = [CLOUD, CLOUD + [0.1, 0, 0], CLOUD + [0.2, 0, 0]]
+    Ts = np.stack([noisy(carried(rng), p.mean(0), rng, 0.004, 3) for p in parts], axis=1)
+    joints = fit_joints(Ts, parts, free=False)
+    assert {frozenset((j.parent, j.child)) for j in joints} == {frozenset((0, 1)), frozenset((1, 2))}
+
+
 def test_one_part_has_no_joint():
     """And needs none."""
     assert fit_joints(carried(np.random.default_rng(0))[:, None], [CLOUD]) == ()

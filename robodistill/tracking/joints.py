@@ -122,7 +122,9 @@ def fit_joints(
             fit = fit_joint(Ts_part[:, a], Ts_part[:, b], points[b], a, b, both, free)
             found[a, b] = fit
             cost[a, b] = -fit.bound + _unlikely(fit, trees[a], trees[b], size)
-    tree = minimum_spanning_tree(cost - cost.min() + 1.0).toarray() > 0
+    pairs = np.triu_indices(parts, 1)
+    cost[pairs] += 1.0 - cost[pairs].min()  # nought is no link
+    tree = minimum_spanning_tree(cost).toarray() > 0
     linked = tree | tree.T
     if body is None:
         extent = [float(np.linalg.norm(np.ptp(each, axis=0))) for each in points]
@@ -142,16 +144,24 @@ def fit_joints(
 
 
 def _unlikely(fit: JointFit, one: cKDTree, other: cKDTree, size: float) -> float:
-    """What speaks against a joint beside its misfit: parts that do not touch, and much motion.
+    """What speaks against a joint beside its misfit: parts that do not touch, a hinge that is away from one of them,
+    and much motion.
 
-    Two drawers slide against each other as purely as each against the body; but together they move more.
+    Two drawers slide against each other as purely as each against the body; but together they move more. What turns on
+    a part that turns on a third does so against the third as well, if the second turned little.
     """
     gap = float(np.quantile(one.query(other.data)[0], 0.02)) / size
     values = fit.joint.values[fit.trusted]
     values = savgol_filter(values, _WINDOW, 2) if len(values) >= _WINDOW else values
     reach = np.linalg.norm(other.data - fit.joint.origin, axis=1).mean() if fit.joint.kind != "prismatic" else 1.0
     path = np.abs(np.diff(values)).sum() * reach / size
-    return min(10.0 * gap, 2.0) + min(path, 2.0)
+    away = 0.0
+    if fit.joint.kind in ("revolute", "screw"):
+        of_axis = [
+            np.linalg.norm(np.cross(each.data - fit.joint.origin, fit.joint.axis), axis=1) for each in (one, other)
+        ]
+        away = max(float(np.quantile(each, 0.02)) for each in of_axis) / size
+    return min(10.0 * gap, 2.0) + min(10.0 * away, 2.0) + min(path, 2.0)
 
 
 def _relative(Ts_parent: np.ndarray, Ts_child: np.ndarray, points: np.ndarray, weights: np.ndarray) -> Relative:

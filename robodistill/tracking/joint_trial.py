@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
 from robodistill.tracking.articulation import Articulation, joint_motion
+from robodistill.tracking.joint_guesses import likely_joints, off_axis, trial_values
 from robodistill.tracking.look import Look
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
@@ -24,18 +25,15 @@ from robodistill.tracking.tracker import Followed, picture_of
 
 _FRAMES = 12  # that are asked
 _SEEN = 0.4  # of the parent, in them
-_TURNS = np.arange(-1.75, 1.76, 0.25)  # rad
-_FURTHER = np.array([*np.arange(-3.0, -1.9, 0.25), *np.arange(2.0, 3.1, 0.25)])  # of what turns in place, as lids do
-_IN_PLACE = 0.4  # of the radius of a part, from its middle to the axis
-_SLIDES = np.arange(-0.42, 0.43, 0.06)  # of the object's size
 _EACH, _MORE = 3, 8  # every third frame is asked of all joints, the others of the best few
 _BEST = 3  # that are solved for
 _MOVES = 0.005  # of a thousand pixels of half size that a frame must gain, on the mean, by a part's not being fixed
-_HINGE, _SCREW = 0.03, 0.01  # of the cost that a hinge must gain over a slide, and a screw over a hinge
-_RANK = {"prismatic": 0.0, "revolute": _HINGE, "screw": _SCREW}
+_STILL = 0.01  # of the cost that a frame must gain, on the mean, by a part's not being fixed
+_PRICE = {"prismatic": 0.0, "revolute": 0.03, "screw": 0.04}  # of the cost, that a kind must gain over no price
+_LOOSE, _GAP = 0.04, 0.04  # of the cost, for a child that leaves its parent by so much of the object's size
+_NEXT, _OUTER = 0.02, 0.1  # share of its points that stays next to it, and of its values that may lie outside
+_ASKEW, _OBLIQUE = 0.01, np.sin(np.radians(3))  # of the cost, for an axis that lies so far from any edge
 _RISE = 0.004  # metres along its axis that make a turn a screw
-_TOUCH = 0.02  # of the object's size between parts that touch
-_WIDE = 0.2  # of the object's size: of what touches over more, a hinge may be at an edge
 _FAR = 1.5  # of the object's size from a part at which a hinge is a slide
 
 
@@ -60,8 +58,8 @@ def try_joints(
     if not looks:
         return found
     first, rest = looks[::_EACH], [look for k, look in enumerate(looks) if k % _EACH]
-    known = [found] if found.kind in _RANK else []
-    tried = [(joint, _values(model, joint)) for joint in known + _likely(model, found)]
+    known = [found] if found.kind in _PRICE else []
+    tried = [(joint, trial_values(model, joint)) for joint in known + likely_joints(model, found.parent, found.child)]
     costs = [_costs(first, joint, values) for joint, values in tried]
     best = np.argsort([cost.min(1).mean() for cost in costs])[:_MORE]
     for k in best:
@@ -77,7 +75,13 @@ def try_joints(
     best = _chosen(model, solved)
     if best.kind == "revolute":
         screw = _solved(model, frames, camera, followed, chosen, replace(best, kind="screw"), config)
-        best = _chosen(model, [*solved, screw])
+        solved.append(screw)
+        best = _chosen(model, solved)
+    cost = next(cost for joint, cost in solved if joint is best)
+    still = replace(best, kind="fixed", axis=np.zeros(3), pitch=0.0, values=0 * best.values)
+    still, at_rest = _solved(model, frames, camera, followed, chosen, still, config)
+    if at_rest - cost < _STILL * abs(cost):
+        return replace(still, values=np.zeros(len(frames)))
     turn = to_box(model, best)
     return best if turn is None else replace(best, axis=Rotation.from_rotvec(turn).as_matrix() @ best.axis)
 
@@ -87,14 +91,6 @@ def _look(
 ) -> Look | None:
     picture = picture_of(image, camera, followed.background)
     return Look.at(model, picture, followed.Ts_camera_part[t], followed.quadratics[t], config)
-
-
-def _values(model: PartModel, joint: Joint) -> np.ndarray:
-    """Those that are tried."""
-    if joint.kind == "prismatic":
-        return _SLIDES * model.size
-    in_place = _distance(model, joint) < _IN_PLACE * model.radii[joint.child]
-    return np.concatenate([_TURNS, _FURTHER]) if in_place else _TURNS
 
 
 def _costs(looks: list[Look], joint: Joint, values: np.ndarray) -> np.ndarray:
@@ -112,30 +108,6 @@ def _frames(followed: Followed, parent: int) -> np.ndarray:
     seen = np.array([q.visible[parent] if np.isfinite(q.cost) else 0 for q in followed.quadratics])
     good = np.flatnonzero(seen >= min(_SEEN, np.median(seen)))
     return good[np.linspace(0, len(good) - 1, min(_FRAMES, len(good))).astype(int)]
-
-
-def _likely(model: PartModel, found: Joint) -> list[Joint]:
-    """Hinges and slides along the axes of both parts' tightest boxes; hinges through the middle and the edges of where
-    the parts touch."""
-    of_a, of_b = (model.points[model.labels == p] for p in (found.parent, found.child))
-    distance, nearest = cKDTree(of_a).query(of_b)
-    touching = np.argsort(distance)[: max(10, len(of_b) // 20)]
-    touching = np.union1d(touching, np.flatnonzero(distance < _TOUCH * model.size))
-    places = (of_b[touching] + of_a[nearest[touching]]) / 2
-    distinct: list[np.ndarray] = []
-    for axis in model.axes[[found.parent, found.child]].reshape(-1, 3):
-        if all(abs(axis @ other) < 0.97 for other in distinct):
-            distinct.append(axis)
-    blank, middle = replace(found, pitch=0.0), places.mean(0)
-    likely = [replace(blank, kind="prismatic", axis=axis, origin=of_b.mean(0)) for axis in distinct]
-    for axis in distinct:
-        origins = [middle]
-        for across in distinct:
-            ends = np.quantile(places @ across, [0.02, 0.98])
-            if abs(across @ axis) < 0.3 and np.ptp(ends) > _WIDE * model.size:
-                origins += [middle + across * (end - middle @ across) for end in ends]
-        likely += [replace(blank, kind="revolute", axis=axis, origin=origin) for origin in origins]
-    return likely
 
 
 def _solved(
@@ -164,21 +136,28 @@ def _solved(
 
 
 def _chosen(model: PartModel, solved: list[tuple[Joint, float]]) -> Joint:
-    """The nearest, unless a simpler one is about as near; costs are negative."""
-    best, at = None, np.inf
-    for kind, gain in _RANK.items():
-        more = gain * abs(at) if best is not None else 0.0
-        for joint, cost in sorted(solved, key=lambda one: one[1]):
-            if joint.kind != kind or cost >= at - more:
-                continue
-            if kind == "revolute" and best is not None and _distance(model, joint) > _FAR * model.size:
-                continue
-            if kind == "screw" and best is not None and abs(joint.pitch) * np.ptp(joint.values) < _RISE:
-                continue
-            best, at = joint, cost
-            break
-    return best
+    """The nearest, where likelier ones may be a little further off; costs are negative."""
+    scale = abs(min(cost for _, cost in solved))
+    slides = any(joint.kind == "prismatic" for joint, _ in solved)
+
+    def price(joint: Joint) -> float:
+        if joint.kind == "screw" and abs(joint.pitch) * np.ptp(joint.values) < _RISE:
+            return np.inf  # a hinge
+        if joint.kind != "prismatic" and slides and off_axis(model, joint) > _FAR * model.size:
+            return np.inf  # a slide
+        turn = to_box(model, joint)
+        oblique = turn is None or np.linalg.norm(turn) > _OBLIQUE
+        return _PRICE[joint.kind] + _ASKEW * oblique + _LOOSE * _leaves(model, joint)
+
+    return min(solved, key=lambda one: one[1] + scale * price(one[0]))[0]
 
 
-def _distance(model: PartModel, joint: Joint) -> float:
-    return float(np.linalg.norm(np.cross(model.centers[joint.child] - joint.origin, joint.axis)))
+def _leaves(model: PartModel, joint: Joint) -> bool:
+    """Whether the child comes off its parent: few things are made so, and what is hidden fits anywhere."""
+    tree = cKDTree(model.points[model.labels == joint.parent])
+    points = model.points[model.labels == joint.child]
+    gaps = []
+    for value in [0.0, *np.quantile(joint.values, [_OUTER, 1 - _OUTER])]:
+        T = joint_motion(joint, value)
+        gaps.append(np.quantile(tree.query(points @ T[:3, :3].T + T[:3, 3])[0], _NEXT))
+    return max(gaps) - gaps[0] > _GAP * model.size

@@ -141,13 +141,17 @@ def reach(model: PartModel, joint: Joint) -> float:
 
 
 def to_box(model: PartModel, joint: Joint) -> np.ndarray | None:
-    """(3,) turn from a joint's axis to the nearest edge of its parts' boxes or principal axis; None if far off."""
+    """(3,) turn from a joint's axis to the nearest edge of its larger part's box, else of the other's, else the nearest
+    principal axis; None if all are far off."""
     if joint.kind not in ("revolute", "prismatic", "screw"):
         return None
-    edges = np.concatenate([model.axes[[joint.parent, joint.child]], model.principal[[joint.parent, joint.child]]])
-    edges = edges.reshape(-1, 3) * np.sign(edges.reshape(-1, 3) @ joint.axis)[:, None]
-    turn = np.cross(joint.axis, edges[(edges @ joint.axis).argmax()])
-    return turn if np.linalg.norm(turn) < np.sin(_BOX_REACH) else None
+    large, small = sorted((joint.parent, joint.child), key=lambda p: -model.radii[p])
+    for edges in (model.axes[large], model.axes[small], model.principal[large], model.principal[small]):
+        edges = edges * np.sign(edges @ joint.axis)[:, None]
+        turn = np.cross(joint.axis, edges[(edges @ joint.axis).argmax()])
+        if np.linalg.norm(turn) < np.sin(_BOX_REACH):
+            return turn
+    return None
 
 
 def _prior(model: PartModel, articulation: Articulation) -> tuple[np.ndarray, np.ndarray]:

@@ -15,12 +15,14 @@ from robodistill.geometry.camera import Camera
 from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import Articulation, FreeParts, OnePiece
 from robodistill.tracking.background import Background
+from robodistill.tracking.lost import Lost
 from robodistill.tracking.model import PartModel, Window
 from robodistill.tracking.photometric import Picture, Quadratic, linearize, misfit, window_of
 from robodistill.tracking.priors import contact_terms, find_contacts, pull, together
 
 _REJOINED = 0.02  # of the object's size from where a part would be if it went with its neighbour
 _ASTRAY = 0.008  # metres by which a part on its joint may be off from where it is looked for
+_EVERY = 4  # frames; in one of so many lost parts are looked for
 _SETTLED = 2e-4  # metres and rad of a step after which no more is taken
 
 
@@ -148,12 +150,15 @@ def follow(
     """
     config = config or TrackingConfig()
     follower = Follower(model, config, FreeParts(model.centers))
+    lost = Lost(model, config, follower.solve)
     background = Background(frames, _covered(model, Ts_first, camera))
     poses, quadratics, lights = [], [], None
     for k, image in enumerate(frames):
         picture = picture_of(image, camera, background, None if usable is None else usable[k])
         start = follower.best_start(picture, _predictions(poses) if poses else [Ts_first], lights)
         Ts, q = follower.rejoined(picture, *follower.solve(picture, start, start, lights))
+        if k % _EVERY == 0:
+            Ts, q = lost.found(picture, Ts, q)
         lights = q.sure_lights
         poses.append(Ts)
         quadratics.append(q)

@@ -1,0 +1,77 @@
+"""Lost parts are found again, and of joints that fit alike the likelier one is taken."""
+
+from dataclasses import replace
+
+import numpy as np
+from two_boxes import CAMERA, HINGE, make_model, start
+
+from robodistill.config import TrackingConfig
+from robodistill.tracking.articulation import FreeParts, joint_motion
+from robodistill.tracking.joint_guesses import likely_joints, trial_values
+from robodistill.tracking.joint_trial import _chosen, _leaves
+from robodistill.tracking.lost import Lost
+from robodistill.tracking.model import Window
+from robodistill.tracking.photometric import Picture, linearize
+from robodistill.tracking.tracker import Follower
+
+MODEL = make_model()
+CONFIG = TrackingConfig()
+SLIDE = replace(HINGE, kind="prismatic", axis=np.array([0, 0, 1.0]), values=np.linspace(0, 0.06, 9))
+
+
+def picture_at(Ts: np.ndarray) -> Picture:
+    behind = np.full((120, 160, 3), 0.4, np.float32)
+    layers = MODEL.draw(Ts, Window(CAMERA, 0, 0, 160, 120))
+    return Picture(layers.over(layers.color, behind), behind, np.ones((120, 160), np.float32), CAMERA)
+
+
+def lost_and_found(picture: Picture, Ts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Poses, and what is seen of the parts there."""
+    lost = Lost(MODEL, CONFIG, Follower(MODEL, CONFIG, FreeParts(MODEL.centers)).solve)
+    found, q = lost.found(picture, Ts, linearize(MODEL, Ts, picture, CONFIG.spread))
+    return found, q.visible
+
+
+def test_a_lid_is_found_where_it_turned_to():
+    """It was last seen closed, and is open by 1.3 rad, which no search nearby would reach."""
+    closed = np.stack([start()] * 2)
+    opened = np.stack([start(), start() @ joint_motion(HINGE, -1.3)])
+    found, visible = lost_and_found(picture_at(opened), closed)
+    apart = np.linalg.norm(MODEL.posed_points(found) - MODEL.posed_points(opened), axis=1)
+    assert apart.mean() < 0.002 and visible.min() > 0.7
+    before = np.linalg.norm(MODEL.posed_points(closed) - MODEL.posed_points(opened), axis=1)
+    assert before[MODEL.labels == 1].mean() > 0.05
+
+
+def test_what_is_not_there_stays_lost():
+    """With the lid out of the picture its pose is left as it was."""
+    closed = np.stack([start()] * 2)
+    away = closed.copy()
+    away[1, :3, 3] += [2.0, 0, 0]
+    found, visible = lost_and_found(picture_at(away), closed)
+    assert np.array_equal(found, closed) and visible[1] < 0.2
+
+
+def test_places_to_look_at_hold_the_true_one():
+    hinges = [joint for joint in likely_joints(MODEL, 0, 1) if joint.kind == "revolute"]
+    off = [
+        np.linalg.norm(np.cross(joint.origin - HINGE.origin, HINGE.axis))
+        for joint in hinges
+        if abs(joint.axis @ HINGE.axis) > 0.99
+    ]
+    assert min(off) < 0.012
+    assert np.abs(trial_values(MODEL, HINGE) - -1.3).min() < 0.13
+    assert np.ptp(trial_values(MODEL, SLIDE)) > 0.5 * MODEL.size
+
+
+def test_what_leaves_its_parent_must_be_much_nearer():
+    """A lid that is lifted off has to fit better than one that turns; along an edge is likelier than askew."""
+    hinge = replace(HINGE, values=np.linspace(-0.9, 0, 9))
+    along = replace(SLIDE, axis=np.array([1.0, 0, 0]), values=np.linspace(0, 0.03, 9))
+    askew = replace(along, axis=np.array([np.cos(0.1), np.sin(0.1), 0]))
+    assert _leaves(MODEL, SLIDE) and not _leaves(MODEL, hinge) and not _leaves(MODEL, along)
+    assert _chosen(MODEL, [(SLIDE, -1.0), (hinge, -1.0)]) is hinge
+    assert _chosen(MODEL, [(SLIDE, -1.0), (hinge, -0.9)]) is SLIDE
+    assert _chosen(MODEL, [(along, -1.0), (hinge, -1.01)]) is along
+    assert _chosen(MODEL, [(along, -1.0), (askew, -1.005)]) is along
+    assert _chosen(MODEL, [(along, -1.0), (askew, -1.05)]) is askew

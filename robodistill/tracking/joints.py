@@ -121,7 +121,8 @@ def fit_joints(
             both = weights[:, a] * weights[:, b]
             fit = fit_joint(Ts_part[:, a], Ts_part[:, b], points[b], a, b, both, free)
             found[a, b] = fit
-            cost[a, b] = -fit.bound + _unlikely(fit, trees[a], trees[b], size)
+            # how much worse than free says how badly parts were followed, not what they hang on
+            cost[a, b] = -max(fit.bound, 0.0) + _unlikely(fit, trees[a], trees[b], size)
     pairs = np.triu_indices(parts, 1)
     cost[pairs] += 1.0 - cost[pairs].min()  # nought is no link
     tree = minimum_spanning_tree(cost).toarray() > 0

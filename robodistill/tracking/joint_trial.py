@@ -153,8 +153,8 @@ def _chosen(model: PartModel, solved: list[tuple[Joint, float]]) -> Joint:
 
 
 def _leaves(model: PartModel, joint: Joint) -> bool:
-    """Whether the child comes off its parent: few things are made so, and what is hidden fits anywhere."""
-    tree = cKDTree(model.points[model.labels == joint.parent])
+    """Whether the child comes off all else as at rest: few things are made so, and what is hidden fits anywhere."""
+    tree = cKDTree(model.points[model.labels != joint.child])
     points = model.points[model.labels == joint.child]
     gaps = []
     for value in [0.0, *np.quantile(joint.values, [_OUTER, 1 - _OUTER])]:

@@ -1,8 +1,10 @@
 """Lost parts are found again, and of joints that fit alike the likelier one is taken."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 from two_boxes import CAMERA, HINGE, make_model, start
 
 from robodistill.config import TrackingConfig
@@ -12,6 +14,7 @@ from robodistill.tracking.joint_trial import _chosen, _leaves
 from robodistill.tracking.lost import Lost
 from robodistill.tracking.model import Window
 from robodistill.tracking.photometric import Picture, linearize
+from robodistill.tracking.refine import to_box
 from robodistill.tracking.tracker import Follower
 
 MODEL = make_model()
@@ -75,3 +78,21 @@ def test_what_leaves_its_parent_must_be_much_nearer():
     assert _chosen(MODEL, [(along, -1.0), (hinge, -1.01)]) is along
     assert _chosen(MODEL, [(along, -1.0), (askew, -1.005)]) is along
     assert _chosen(MODEL, [(along, -1.0), (askew, -1.05)]) is askew
+
+
+def test_edges_that_axes_lie_along():
+    """The larger part's, though a smaller one's is nearer; where all others agree on another, that."""
+
+    def turned(degrees: float) -> np.ndarray:
+        return Rotation.from_euler("z", degrees, degrees=True).as_matrix()
+
+    def drawn_to(larger: float, smaller: float, principal: tuple[float, float]) -> float:
+        """Degrees about z of the edge that an axis along x is drawn to."""
+        axes, others = np.stack([turned(larger), turned(smaller)]), np.stack([turned(each) for each in principal])
+        parts = SimpleNamespace(radii=np.array([2.0, 1.0]), axes=axes, principal=others)
+        return np.degrees(to_box(parts, replace(HINGE, axis=np.array([1.0, 0, 0])))[2])
+
+    assert abs(drawn_to(-8, 1, (-14, 30)) - 8) < 0.1
+    assert abs(drawn_to(-10, 1, (2, 0))) < 2.1
+    parts = SimpleNamespace(radii=np.ones(2), axes=np.stack([turned(40)] * 2), principal=np.stack([turned(45)] * 2))
+    assert to_box(parts, HINGE) is None

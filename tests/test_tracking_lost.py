@@ -81,18 +81,18 @@ def test_what_leaves_its_parent_must_be_much_nearer():
 
 
 def test_edges_that_axes_lie_along():
-    """The larger part's, though a smaller one's is nearer; where all others agree on another, that."""
+    """Slides along the larger part's, though a smaller one's is nearer; hinges along the nearest of all."""
 
     def turned(degrees: float) -> np.ndarray:
         return Rotation.from_euler("z", degrees, degrees=True).as_matrix()
 
-    def drawn_to(larger: float, smaller: float, principal: tuple[float, float]) -> float:
-        """Degrees about z of the edge that an axis along x is drawn to."""
-        axes, others = np.stack([turned(larger), turned(smaller)]), np.stack([turned(each) for each in principal])
-        parts = SimpleNamespace(radii=np.array([2.0, 1.0]), axes=axes, principal=others)
-        return np.degrees(to_box(parts, replace(HINGE, axis=np.array([1.0, 0, 0])))[2])
-
-    assert abs(drawn_to(-8, 1, (-14, 30)) - 8) < 0.1
-    assert abs(drawn_to(-10, 1, (2, 0))) < 2.1
+    parts = SimpleNamespace(
+        radii=np.array([2.0, 1.0]),
+        axes=np.stack([turned(-8), turned(2)]),
+        principal=np.stack([turned(-14), turned(30)]),
+    )
+    slide, hinge = (replace(HINGE, kind=kind, axis=np.array([1.0, 0, 0])) for kind in ("prismatic", "revolute"))
+    assert abs(np.degrees(to_box(parts, slide)[2]) - 8) < 0.1
+    assert abs(np.degrees(to_box(parts, hinge)[2]) + 2) < 0.1
     parts = SimpleNamespace(radii=np.ones(2), axes=np.stack([turned(40)] * 2), principal=np.stack([turned(45)] * 2))
-    assert to_box(parts, HINGE) is None
+    assert to_box(parts, slide) is None

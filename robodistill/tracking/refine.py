@@ -23,7 +23,6 @@ from robodistill.tracking.photometric import Picture, Quadratic, misfit
 from robodistill.tracking.tracker import Follower, picture_of
 
 _BOX_REACH, _BOX_STD = np.radians(15), np.radians(1)  # from a box's edge, within which and to which axes lie along it
-_AGREE = np.radians(4)  # between edges that are one direction
 _KNOWN = 0.02  # of the object's size, to which the search for values is believed
 _OBJECTION = 0.03  # thousands of pixels by which a frame's own answer must be nearer to be kept
 _SEEN = 0.5  # share of a part that the frame must agree with
@@ -144,22 +143,21 @@ def reach(model: PartModel, joint: Joint) -> float:
 def to_box(model: PartModel, joint: Joint) -> np.ndarray | None:
     """(3,) turn from a joint's axis to the edge that it is likely along; None if all are far off.
 
-    That is the nearest of its larger part's box, unless the other part and principal axes agree on another: boxes of
-    round parts and of bent ones lie anyhow.
+    What slides does so along the box of its larger part; how far towards the camera, pictures hardly show. The axis of
+    what turns they do show: it is drawn to the nearest edge of either part's box, or principal axis.
     """
     if joint.kind not in ("revolute", "prismatic", "screw"):
         return None
-    large, small = sorted((joint.parent, joint.child), key=lambda p: -model.radii[p])
-    near = []
-    for edges in (model.axes[large], model.axes[small], model.principal[large], model.principal[small]):
+    pair = [joint.parent, joint.child]
+    sets = [np.concatenate([model.axes[pair], model.principal[pair]]).reshape(-1, 3)]
+    if joint.kind == "prismatic":
+        sets.insert(0, model.axes[max(pair, key=lambda p: model.radii[p])])
+    for edges in sets:
         edges = edges * np.sign(edges @ joint.axis)[:, None]
-        nearest = edges[(edges @ joint.axis).argmax()]
-        if np.linalg.norm(np.cross(joint.axis, nearest)) < np.sin(_BOX_REACH):
-            near.append(nearest)
-    if not near:
-        return None
-    agree = (np.array(near) @ np.transpose(near) > np.cos(_AGREE)).sum(1)
-    return np.cross(joint.axis, near[0 if agree[0] >= agree.max() - 1 else int(agree.argmax())])
+        turn = np.cross(joint.axis, edges[(edges @ joint.axis).argmax()])
+        if np.linalg.norm(turn) < np.sin(_BOX_REACH):
+            return turn
+    return None
 
 
 def _prior(model: PartModel, articulation: Articulation) -> tuple[np.ndarray, np.ndarray]:

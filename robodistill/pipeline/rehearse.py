@@ -8,7 +8,7 @@ import numpy as np
 from robodistill.capture.read import read_json
 from robodistill.errors import BadInput, BadMetadata
 from robodistill.pipeline.simulate import run_filmed
-from robodistill.planning.trajectory import BimanualTrajectory
+from robodistill.planning.trajectory import BimanualTrajectory, PartHold
 from robodistill.progress import Progress, silent
 from robodistill.robots.robot import load_robot
 from robodistill.sim.arena import Arena, Recording
@@ -70,10 +70,7 @@ def rehearse(
     arena = Arena(bench.spec, robot, bench.state, bench.watched, COMPLIANT)  # its hands close a chain with the table
     recording = run_filmed(arena, motion, film, progress, beside(T_world_object))
     object_scan = np.linalg.inv(T_scan_object)
-    holds = [
-        Held(hold.arm, _part_at(rest, object_scan @ hold.T_part_grasp[:, 3]), hold.start, hold.end)
-        for hold in plan.holds
-    ]
+    holds = [Held(hold.arm, _part_at(rest, object_scan @ _contacts(hold)), hold.start, hold.end) for hold in plan.holds]
     goal = demonstrated(truth, Ts, rest, plan.base == "stays")
     return Rehearsed(judge_follow(recording, robot, holds, goal), recording)
 
@@ -129,13 +126,20 @@ def beside(T_world_object: np.ndarray) -> np.ndarray:
     return look_at(place + [0.42, 0.52, 0.36], place + [0.0, -0.04, 0.06])
 
 
-def _part_at(rest: Articulated, point: np.ndarray) -> str:
-    """The part whose surface is nearest to a homogeneous point, object frame."""
+def _contacts(hold: PartHold) -> np.ndarray:
+    """(4, 2) homogeneous points at which the pads press, field frame."""
+    T, half = hold.T_part_grasp, hold.width / 2
+    return np.column_stack([T[:, 3] + side * half * T[:, 0] for side in (-1.0, 1.0)])
+
+
+def _part_at(rest: Articulated, contacts: np.ndarray) -> str:
+    """The part whose surface is nearest to homogeneous points (4, n) together, object frame."""
+    from scipy.spatial import cKDTree
     from trimesh.sample import sample_surface
 
-    gaps = {}
+    gaps: dict[str, np.ndarray] = {}
     for piece in rest.spec.pieces:
         points = sample_surface(piece.solid.mesh, _SAMPLES, seed=0)[0]
-        gap = float(np.linalg.norm(points - point[:3], axis=1).min())
-        gaps[piece.part] = min(gap, gaps.get(piece.part, np.inf))
-    return min(gaps, key=gaps.get)
+        gap = cKDTree(points).query(contacts[:3].T)[0]
+        gaps[piece.part] = np.minimum(gap, gaps.get(piece.part, np.inf))
+    return min(gaps, key=lambda part: float(gaps[part].sum()))

@@ -73,16 +73,18 @@ def make_pliers(rng: np.random.Generator) -> Articulated:
         half = shapes.cylinder(1.15 * wide, 0.52 * thick, 0.0008).at(z=0.26 * s * thick)
         t = np.linspace(0, 1, 16)
         bow = 0.35 * wide + 0.026 * np.sin(0.62 * np.pi * t)
-        path = np.column_stack([-0.010 - reach * t, s * bow, 0.12 * s * thick * (1 - t)])
         sleeve = np.where(t < 0.25, 0.0052, np.where(t < 0.32, 0.0078, 0.0068)) * np.where(t > 0.97, 0.8, 1.0)
+        level = np.maximum(0.12 * s * thick * (1 - t), 1.05 * sleeve - thick / 2)  # nose and grips lie on the table
+        path = np.column_stack([-0.010 - reach * t, s * bow, level])
         handle = shapes.tube(path, sleeve, flat=1.05)
-        ring = shapes.tube(path[9:11], 0.0079, flat=1.02)
+        ring = shapes.tube(path[9:11], 0.0079, flat=0.9)
         pieces += [
             Piece(part, shapes.join(steel, half), "steel", density=6000),
             Piece(part, handle, "main", density=1500),
             Piece(part, ring, "accent" if s > 0 else "dark", touches=False),
         ]
-    pieces.append(Piece("right half", shapes.cylinder(0.005, 1.25 * thick, 0.0008, 16), "dark", density=6000))
+    rivet = shapes.cylinder(0.005, 1.25 * thick, 0.0008, 16).at(z=thick / 8)
+    pieces.append(Piece("right half", rivet, "dark", density=6000))
     spec = ObjectSpec("pliers", tuple(pieces))
     joints = (JointSpec("pivot", "revolute", ("left half",), _Z, np.zeros(3), (0.0, 0.75)),)
     grips = {part: _loop(spec, part) for part in spec.parts}

@@ -14,7 +14,7 @@ from robodistill.sim.world import World
 
 _FREE = "object"
 _ABOUT, _ALONG = (0.012, 0.002), (0.35, 1.0)  # friction, damping: N m and N m s/rad about an axis; N and N s/m along
-_STAYS = 1.2  # times the moment of its weight that a hinge resists at least: the scan shows lids that stand half open
+_STAYS = 1.2  # times the load of its weight that a joint resists at least
 _FIRM = {"solref_friction": [0.004, 1], "solimp_friction": [0.99, 0.999, 1e-4, 0.5, 2]}  # or what rests creeps
 _ARMATURE = 1e-5  # kg m^2, kg: keeps light parts stable
 
@@ -99,15 +99,17 @@ def _hang(world: World, parent: object, part: str, joint: JointSpec) -> object:
 
 
 def _stiffen(spec: object, rest: Articulated) -> None:
-    """Let each hinge resist the weight of what it carries."""
+    """Let each joint resist the weight of what it carries: a lid half open and a plug half out stay where they are."""
     mj = load_mujoco()
     model = spec.compile()
     data = mj.MjData(model)
     mj.mj_forward(model, data)
     for joint in rest.joints:
-        if joint.kind == "prismatic":
-            continue
         body, made = model.body(rest.child(joint)).id, data.joint(joint.name)
-        arm = np.linalg.norm(np.cross(data.subtree_com[body] - made.xanchor, made.xaxis))
-        moment = float(model.body_subtreemass[body] * np.linalg.norm(model.opt.gravity) * arm)
-        spec.joint(joint.name).frictionloss = max(_ABOUT[0], _STAYS * moment)
+        weight = model.body_subtreemass[body] * model.opt.gravity
+        if joint.kind == "prismatic":
+            least, load = _ALONG[0], abs(float(weight @ made.xaxis))
+        else:
+            arm = np.linalg.norm(np.cross(data.subtree_com[body] - made.xanchor, made.xaxis))
+            least, load = _ABOUT[0], float(np.linalg.norm(weight) * arm)
+        spec.joint(joint.name).frictionloss = max(least, _STAYS * load)

@@ -16,6 +16,7 @@ from robodistill.cli import main  # noqa: E402
 from robodistill.config import GraspConfig  # noqa: E402
 from robodistill.errors import BadInput, HonestNo  # noqa: E402
 from robodistill.grasp.candidates import Pads  # noqa: E402
+from robodistill.grasp.clearance import Hand, heights_above  # noqa: E402
 from robodistill.grasp.surface import Surface  # noqa: E402
 from robodistill.pipeline.plan import placed as put_down  # noqa: E402
 from robodistill.planning.checks import check_plan  # noqa: E402
@@ -26,6 +27,7 @@ from robodistill.planning.phases import joined, phases  # noqa: E402
 from robodistill.planning.planner import Planner  # noqa: E402
 from robodistill.planning.seat import seated  # noqa: E402
 from robodistill.planning.task import make_task  # noqa: E402
+from robodistill.planning.together import together  # noqa: E402
 from robodistill.planning.trajectory import BimanualTrajectory  # noqa: E402
 from robodistill.planning.ways import ways_of  # noqa: E402
 from robodistill.planning.workpiece import Surroundings  # noqa: E402
@@ -100,6 +102,29 @@ def test_pads_are_turned_to_sit_flat():
     edge[2, 3] = 0.05
     wedge = seated(edge[None], thing, 0.04, pads)
     assert wedge.angles.sum() > 1.4 or not wedge.areas.any()
+
+
+def test_a_low_bar_is_held_by_its_outline(robot):
+    """12 mm high, seen from above only: hands go as deep as the table lets them, and no deeper."""
+    bar = (((0, 0, 0.006), (0.12, 0.02, 0.012)),)
+    it = made((list(bar), [((0.2, 0, 0.006), (0.12, 0.02, 0.012))]), ("prismatic", (1.0, 0, 0), (0.0, 0, 0)), 0.05,
+              (False, True), 0.0)  # fmt: skip
+    top = it.workpiece.normals[:, 2] > 0.9
+    seen = replace(it.workpiece, **{k: getattr(it.workpiece, k)[top] for k in ("points", "normals", "owners")})
+    found = part_grasps(robot, "left", seen, make_task(it.motion, np.eye(4)), 1, GraspConfig())
+    low = heights_above(Hand(robot, "left"), found.Ts_part_grasp, found.widths, np.array([0, 0, 1.0, 0]))
+    assert len(found) > 5 and 0.001 < low.min() < 0.004
+    assert np.abs(found.Ts_part_grasp[:, 2, 0]).max() < 0.35 and 0.01 < found.widths.min() <= found.widths.max() < 0.022
+
+
+def test_hands_leave_room_for_each_other(robot):
+    """Two hands from above, side by side: near, far, and near only at the end."""
+    hands = [Hand(robot, arm) for arm in ("left", "right")]
+    down = np.diag([1.0, -1, -1, 1])
+    far, near = down.copy(), down.copy()
+    far[1, 3], near[1, 3] = 0.2, 0.03
+    Ts = np.stack([np.stack([near, far, far]), np.stack([near, far, near])])
+    assert together(*hands, np.stack([[down], [down]]), Ts).tolist() == [[False, True, False]]
 
 
 def two_lids():
@@ -208,6 +233,48 @@ def test_a_plan_passes_checks_that_can_fail(robot, planned):
     around = [Surroundings(robot, piece, task.parts, {}) for _ in range(2)]
     figures, reason = check_plan(plan, robot, task, *around, contact)
     assert "apart at" in reason and figures["clearance_mm"] <= 0  # the fingers do touch the lid
+
+
+class Watched:
+    """Surroundings in which nothing is near, that remember what they were asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def put(self, Ts):
+        pass
+
+    def touching(self, q, openings):
+        return None
+
+    def clearance(self, q, openings):
+        self.asked.append(openings)
+        return 1.0
+
+
+def test_a_hand_that_closes_stops_at_what_it_holds(robot, planned):
+    """It is told to close further; on the way there no finger is where the held part is."""
+    task, plan = planned
+    free, holding = Watched(), Watched()
+    hold = plan.holds[0]
+    check_plan(plan, robot, task, free, holding, (hold.start - 1.0, hold.end + 1.0))
+    assert min(it[hold.arm] for it in holding.asked) == hold.width and len(free.asked) > 10
+    assert max(it[hold.arm] for it in holding.asked) > hold.width
+
+
+def test_an_unheld_base_is_pressed_down(robot):
+    """A knob that slides on its base is led a millimetre low, not at once; one that rises is not."""
+    for axis, low in (((1.0, 0, 0), 0.001), ((0, 0, 1.0), 0.0)):
+        parts = [((0, 0, 0.03), (0.2, 0.2, 0.06))], [((0, 0, 0.075), (0.02, 0.02, 0.03))]
+        it = made(parts, ("prismatic", axis, (0.0, 0, 0)), 0.04, (False, True), 0.0)
+        task = make_task(it.motion, placed(0.05, 0.0))
+        plan = Planner(robot, "yumi", task, it.workpiece)()
+        (hold,) = plan.holds
+        times = np.linspace(hold.start, hold.end - 0.3, 30)
+        q = plan.motion.at(times)[0][:, robot.arms[hold.arm].columns]
+        wanted = task.at(plan.progress_at(times))[:, hold.part] @ hold.T_part_grasp
+        below = wanted[:, 2, 3] - robot.tool_poses(hold.arm, q)[:, 2, 3]
+        assert abs(below[0]) < 4e-4 and np.isclose(np.median(below), low, atol=3e-4)
 
 
 def test_plan_files(planned, tmp_path):

@@ -30,11 +30,15 @@ _ALIKE, _SHARE = 0.6, 0.25  # rad, and share of the normals there that are a top
 
 def outlines(thing: Surface, place: Surface, opening: float, config: GraspConfig, pads: Pads) -> Candidates:
     """Candidates across the outline of a low thing; none where it is high."""
-    heights = thing.heights(thing.points)
-    if np.quantile(heights, 0.95) > _LOW:
+    if not is_low(thing):
         return none_made()
     made = antipodal(walls_of(thing), place, opening, config, pads)
     return replace(made, angles=made.angles + place.lean)  # an outline is no surer of its direction than a surface
+
+
+def is_low(thing: Surface) -> bool:
+    """Whether a thing lies so flat that its sides are not to be seen."""
+    return bool(np.quantile(thing.heights(thing.points), 0.95) <= _LOW)
 
 
 def walls_of(thing: Surface) -> Surface:

@@ -1,4 +1,4 @@
-"""`Branch`: one arm holds one part over all key frames."""
+"""`Branch`: one arm holds one part over all key frames; and `Miss`: why there is none, or no plan."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,10 @@ import numpy as np
 
 RETREAT = 0.06
 """Metres from where the gripper comes and to where it goes, in a straight line."""
+
+
+STAGES = ("task", "grasp", "reach", "path", "pair", "way", "check")
+"""The nearer to success the later."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,3 +24,18 @@ class Branch:
     path: np.ndarray
     """(K, J) of the arm's own joints at the key frames."""
     cost: float
+
+
+@dataclass(frozen=True)
+class Miss:
+    """Why something did not become a plan."""
+
+    stage: str
+    reason: str
+    share: float = 0.0
+    """Of the stage that was done."""
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Higher is nearer to success."""
+        return STAGES.index(self.stage), self.share

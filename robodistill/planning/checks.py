@@ -92,7 +92,7 @@ def _clearance(
         around = holding if inside else free
         apart = dict(zip(arms, openings[k], strict=True))
         for hold in plan.holds:
-            if hold.start <= now <= hold.end:  # told to close further than the part lets it
+            if inside:  # told to close further than the part lets it, also while it closes and opens
                 apart[hold.arm] = max(hold.width, apart[hold.arm])
         around.put(Ts[k])
         found = around.clearance(q[k], apart)

@@ -7,7 +7,7 @@ another rather than many of the best, and nothing is told of how the pads sit, w
 import numpy as np
 
 from robodistill.config import GraspConfig
-from robodistill.grasp.candidates import swept
+from robodistill.grasp.candidates import Pads, swept
 from robodistill.grasp.surface import Surface
 
 _THINNEST = 0.0015  # metres between two contacts
@@ -15,9 +15,14 @@ _LOOSE = 0.25  # rad by which normals of single points may leave the friction co
 _APART, _TURNED = 0.008, 0.35  # metres, rad: pairs nearer to each other than both are one
 _MOST = 160  # pairs; and with a finer grain as many more as they lie closer
 _DEPTHS = (-0.008, -0.004, 0.003)  # metres by which the grasp frame reaches past the contacts
+_LEAST_PAD, _DEEPER = 0.0015, 0.002  # metres of pad past the contacts, and between two depths
+TIPS = 0.0015
+"""Metres that the tips stay above the table: flat things leave no more."""
 
 
-def closings(thing: Surface, widest: float, config: GraspConfig, grain: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def closings(
+    thing: Surface, widest: float, config: GraspConfig, pads: Pads, grain: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Hands (m, 4, 4) on a thing, those of opposite contacts first, and the (m,) metres between their contacts.
 
     Args:
@@ -54,6 +59,20 @@ def closings(thing: Surface, widest: float, config: GraspConfig, grain: float = 
     Ts, rows = swept(middles[: len(chosen)], lines[: len(chosen)], thing.up, config)
     order = np.argsort(rows, kind="stable")  # the best pairs first
     widths = np.array(chosen)[rows[order]] if len(chosen) else np.zeros(0)
-    Ts = Ts[order].repeat(len(_DEPTHS), 0)
-    Ts[:, :3, 3] += np.tile(_DEPTHS, len(order))[:, None] * Ts[:, :3, 2]
-    return Ts, widths.repeat(len(_DEPTHS))
+    Ts = Ts[order]
+    depths = _depths(Ts, widths + config.extra, thing, pads)
+    hands, steps = np.nonzero(np.isfinite(depths))
+    Ts = Ts[hands]
+    Ts[:, :3, 3] += depths[hands, steps, None] * Ts[:, :3, 2]
+    return Ts, widths[hands]
+
+
+def _depths(Ts: np.ndarray, openings: np.ndarray, thing: Surface, pads: Pads) -> np.ndarray:
+    """(m, 3) metres to go past the contacts, as deep as the support lets the tips; NaN for what is no new depth."""
+    x, y, z = (np.abs(Ts[:, :3, axis] @ thing.up) for axis in range(3))
+    corner = x * (openings / 2 + pads.thick) + y * pads.half_width  # how far it is below the middle of the tips
+    deepest = (thing.heights(Ts[:, :3, 3]) - corner - TIPS) / np.maximum(z, 1e-3) - pads.beyond
+    depths = np.minimum(_DEPTHS, deepest[:, None])
+    depths[depths < _LEAST_PAD - pads.beyond] = np.nan
+    depths[:, 1:][np.diff(depths) < _DEEPER] = np.nan
+    return depths

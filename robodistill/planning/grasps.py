@@ -7,22 +7,22 @@ import numpy as np
 from robodistill.config import GraspConfig
 from robodistill.grasp.candidates import Candidates
 from robodistill.grasp.clearance import Hand, clearances, heights_above, signed_distance
+from robodistill.grasp.outlines import is_low, walls_of
 from robodistill.grasp.surface import Surface
 from robodistill.planning.accessible import prominent
-from robodistill.planning.closings import closings
+from robodistill.planning.closings import TIPS, closings
 from robodistill.planning.seat import seated
 from robodistill.planning.task import Task
 from robodistill.planning.workpiece import CELL, Workpiece
 from robodistill.robots.robot import Robot
 
 _FREE = 0.0045  # metres from the gripper to other parts: a cell of their surface, and a little
-_TIPS = 0.001  # metres that the tips stay above the table: flat things leave no more
 _POINTS = 700  # of a part, for finding contacts
 _LEAST = 12  # points that a part must have, and that fingers must get to
 _PRESSED, _FULL = 4.8e-5, 1.3e-4  # square metres that each pad presses at least, and from which more is no better
 _WEDGE = 0.7  # rad, of both contact angles together at most
 _GLANCED, _COARSE = 1500, 0.012  # candidates looked at with points so far apart, metres
-_FEW, _FINE = 12, 0.4  # hands on a part, below which they are sought with a finer grain
+_FEW, _FINE = 10, 0.4  # grasps of a part, below which they are sought with a finer grain
 _KEPT = 300  # candidates whose clearance is looked at
 _PLACES = 14  # key frames at which the other parts are looked at
 _WEAKEST, _CARRIES = 0.25, 0.45  # score of a grasp that holds, and of one that carries
@@ -52,7 +52,7 @@ class PartGrasps:
 
 def part_grasps(
     robot: Robot, arm: str, workpiece: Workpiece, task: Task, part: int, config: GraspConfig, table: float = 0.0,
-    most: int = 40,
+    most: int = 40, hands: dict | None = None,
 ) -> PartGrasps:  # fmt: skip
     """Antipodal grasps of a part that keep clear of all else from the first key frame to the last.
 
@@ -60,7 +60,20 @@ def part_grasps(
         arm: Whose gripper; the other's is taken for the same.
         table: Height of its top, metres.
         most: Kept, each unlike all better ones.
+        hands: Known from a task that begins alike, before its path was looked at; new ones are added.
     """
+    hands = {} if hands is None else hands
+    coarse = _on_path(robot, arm, workpiece, task, part, config, table, most, hands, 1.0)
+    if len(coarse) >= _FEW or "the part has too few points" in coarse.rejected:
+        return coarse
+    fine = _on_path(robot, arm, workpiece, task, part, config, table, most, hands, _FINE)
+    return fine if len(fine) > len(coarse) else coarse
+
+
+def _on_path(
+    robot: Robot, arm: str, workpiece: Workpiece, task: Task, part: int, config: GraspConfig, table: float, most: int,
+    hands: dict, grain: float,
+) -> PartGrasps:  # fmt: skip
     hand = Hand(robot, arm)
     Ts = task.at(task.key_times(_PLACES))
     start = Ts[0, part]
@@ -71,14 +84,18 @@ def part_grasps(
     if own.sum() < _LEAST:
         return _none(part, {"the part has too few points": int(own.sum())})
     thing = Surface(workpiece.points[own], workpiece.normals[own], np.arange(int(own.sum())), plane)
+    if is_low(thing):  # its sides are a pixel or two high: its outline tells more of them
+        walls = walls_of(thing)
+        pairs = ((getattr(it, name) for it in (thing, walls)) for name in ("points", "normals", "ids"))
+        thing = Surface(*(np.concatenate(list(pair)) for pair in pairs), plane)
     others = [k for k in range(len(task.parts)) if k != part and (workpiece.owners == k).any()]
     Ts_part_other = np.linalg.inv(Ts[:, part])[:, None] @ Ts[:, others]  # (K, others, 4, 4)
     points = [_thinned(workpiece.of(k)) for k in others]
     first = _moved(points, Ts_part_other[0])
-    made = _on_part(hand, thing, first, config, 1.0, rejected)
-    if len(made) < _FEW:
-        rejected = {}
-        made = _on_part(hand, thing, first, config, _FINE, rejected)
+    key = part, grain, np.round(np.append(plane, Ts_part_other[0]), 5).tobytes()
+    if key not in hands:
+        hands[key] = _on_part(hand, thing, first, config, grain, rejected), rejected.copy()
+    made, rejected = hands[key][0], hands[key][1].copy()
     if others and len(made):
         made = _clear(hand, made, first, _FREE, config, "another part is in the way in", rejected)
         swept = np.concatenate([_moved(points, there) for there in Ts_part_other])
@@ -86,7 +103,7 @@ def part_grasps(
     low = np.array([
         _lowest(hand, Ts[:, part] @ T, width, down) for T, width in zip(made.Ts_world_grasp, made.widths, strict=True)
     ])  # fmt: skip
-    made = _keep(made, low > _TIPS if len(low) else np.zeros(0, bool), "the table comes in the way", rejected)
+    made = _keep(made, low > TIPS - 1e-4 if len(low) else np.zeros(0, bool), "the table comes in the way", rejected)
     scores = _scores(made, plane[:3])
     firm = scores >= (_CARRIES if task.carried else _WEAKEST)
     made, scores = _keep(made, firm, "too weak a hold", rejected), scores[firm]
@@ -109,9 +126,9 @@ def _on_part(
     if len(picks.points) < _LEAST:
         rejected["no finger gets there"] = len(thing.points) - len(picks.points)
         return Candidates(np.zeros((0, 4, 4)), np.zeros(0), np.zeros((0, 2)), np.zeros(0))
-    Ts, widths = closings(picks, hand.opening - config.spare, config, grain)
+    Ts, widths = closings(picks, hand.opening - config.spare, config, hand.pads, grain)
     made = Candidates(Ts, widths, np.zeros((len(Ts), 2)), np.ones(len(Ts)))
-    above = heights_above(hand, Ts, _openings(hand, made, config), thing.plane) > _TIPS
+    above = heights_above(hand, Ts, _openings(hand, made, config), thing.plane) > TIPS - 1e-4
     made = _keep(made, above, "the gripper would touch the table", rejected)
     order = _unlike(made.Ts_world_grasp, np.arange(len(made)), int(_GLANCED / grain), grain)
     rejected["like a better one"] = len(made) - len(order)

@@ -5,6 +5,7 @@ its base along. So hands are turned to where it is narrowest; where it is so now
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -15,8 +16,8 @@ from robodistill.grasp.surface import Surface
 
 CELL = 0.004
 """Metres: side of the cells that a pressed area is counted in."""
-_COARSE = np.radians(np.arange(-20, 21, 4))  # rad by which a hand is turned about each of two axes
-_FINE = np.radians(np.arange(-3, 4))
+_COARSE = tuple(np.radians(np.arange(-20, 21, 4)))  # rad by which a hand is turned about each of two axes
+_FINE = tuple(np.radians(np.arange(-3, 4)))
 _DRIFT = 0.001  # metres per rad that a turn must win: round things are as wide from all sides
 _GIVES = 0.0008  # metres that a thing gets narrower where it would turn out of the pads
 _NEAR = 0.0015  # metres from an outermost point that a soft pad presses, or that a scan is wrong by
@@ -60,14 +61,15 @@ def _seat(T: np.ndarray, points: np.ndarray, normals: np.ndarray, widest: float,
     T = T.copy()
     for angles in (_COARSE, _FINE):
         for axis in (2, 1):  # about the approach, then about the pads' long side
-            found = [_between(T @ _turn(axis, angle), points, widest, pads) for angle in angles]
+            turns = T @ _turns(angles, axis)
+            found = [_between(it, points, widest, pads) for it in turns]
             widths = np.array([it[1] - it[0] for it in found])
-            straight, best = len(angles) // 2, int(np.argmin(widths + _DRIFT * np.abs(angles)))
+            straight, best = len(angles) // 2, int(np.argmin(widths + _DRIFT * np.abs(np.array(angles))))
             if not np.isfinite(widths[straight]):
                 return none
             if best in (0, len(angles) - 1) and widths[straight] - widths[best] > _GIVES:
                 return none  # it would turn further and further out of the pads
-            T = T @ _turn(axis, angles[best])
+            T = turns[best]
     low, high, local, between = _between(T, points, widest, pads)
     if not high - low < widest:
         return none
@@ -99,8 +101,9 @@ def _cells(y: np.ndarray, z: np.ndarray) -> int:
     return len(np.unique(np.floor(np.stack([y, z], -1) / CELL).astype(int), axis=0))
 
 
-def _turn(axis: int, angle: float) -> np.ndarray:
-    """(4, 4) about an axis of the hand."""
-    T = np.eye(4)
-    T[:3, :3] = Rotation.from_rotvec(angle * np.eye(3)[axis]).as_matrix()
-    return T
+@cache
+def _turns(angles: tuple[float, ...], axis: int) -> np.ndarray:
+    """(k, 4, 4) about an axis of the hand."""
+    Ts = np.tile(np.eye(4), (len(angles), 1, 1))
+    Ts[:, :3, :3] = Rotation.from_rotvec(np.outer(angles, np.eye(3)[axis])).as_matrix()
+    return Ts

@@ -11,6 +11,7 @@ import numpy as np
 
 from robodistill.config import GraspConfig
 from robodistill.errors import HonestNo
+from robodistill.planning.branch import STAGES
 from robodistill.planning.grasps import PartGrasps
 from robodistill.planning.phases import joined, phases
 from robodistill.planning.planner import Planner, Tries
@@ -67,6 +68,7 @@ def plan_demonstration(
     why: HonestNo | None = None
     tries = Tries()
     known: dict[tuple[bool, int, int], dict[int, PartGrasps]] = {}
+    hands: dict = {}
     for way in ways_of(motion):
         try:
             tasks = [make_task(piece, T_world_object, way.carry) for piece in way.pieces]
@@ -74,11 +76,11 @@ def plan_demonstration(
             for k, task in enumerate(tasks):
                 grasps = known.setdefault((way.carry, len(tasks), k), {})
                 planner = Planner(
-                    robot, robot_name, task, workpiece, others, table, config, grasps, way.steadied, tries
+                    robot, robot_name, task, workpiece, others, table, config, grasps, way.steadied, tries, hands
                 )
                 plans.append(planner(progress))
         except HonestNo as no:
-            why = why or no
+            why = no if why is None else max(why, no, key=_came)
             continue
         begins = tasks[0].begins
         found = joined(
@@ -91,10 +93,16 @@ def plan_demonstration(
     raise why
 
 
+def _came(no: HonestNo) -> tuple[int, float]:
+    """How near to success; of equals the first is told."""
+    return STAGES.index(no.answer["stage"]), no.answer.get("came", 0.0)
+
+
 def can_begin(
     robot: Robot, robot_name: str, motion: PartMotion, T_world_object: np.ndarray, workpiece: Workpiece, known: dict
 ) -> bool:
     """Whether each motion of some way can begin; `known` keeps grasps from one place to the next."""
+    hands = known.setdefault("hands", {})
     for way in ways_of(motion):
         try:
             tasks = [make_task(piece, T_world_object, way.carry) for piece in way.pieces]
@@ -102,7 +110,7 @@ def can_begin(
             continue
         grasps = [known.setdefault((way.carry, len(tasks), k), {}) for k in range(len(tasks))]
         if all(
-            Planner(robot, robot_name, task, workpiece, grasps=it).can_begin()
+            Planner(robot, robot_name, task, workpiece, grasps=it, hands=hands).can_begin()
             for task, it in zip(tasks, grasps, strict=True)
         ):
             return True

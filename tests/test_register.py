@@ -1,6 +1,7 @@
 """Registration on a robot's table: places and turns that are proposed, the pose that is found, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from robodistill.field.standing import standing_object
 from robodistill.geometry.camera import Camera
 from robodistill.grasp.surface import field_surface
 from robodistill.inversion.object_pose import ObjectFinder
+from robodistill.inversion.table_finder import TableFinder
 from robodistill.inversion.twist import pose_error
 from robodistill.inversion.upright import Standing, find_seats, measured_chance, upright_hypotheses
 from robodistill.pipeline.plan import read_pose
@@ -116,6 +118,18 @@ def test_what_does_not_stand_is_refused(scan, tmp_path):
     with pytest.raises(HonestNo, match="lean by") as told:
         found.save(tmp_path / "pose.json")
     assert told.value.answer["tilt_deg"] > 45 and not (tmp_path / "pose.json").exists()
+
+
+def test_what_may_stand_the_other_way_round_is_refused(scan, monkeypatch):
+    """A pose found with some confidence only is not acted upon."""
+    found = TableFinder.find_standing
+
+    def unsure(self, *args):
+        return replace(found(self, *args), confidence=0.7)
+
+    monkeypatch.setattr(TableFinder, "find_standing", unsure)
+    it = register_object(scan.field, pictured(scan, TRUE, EYE, CAMERA), EYE)
+    assert it.estimate.converged and "another side" in it.reason
 
 
 def test_an_empty_table_is_refused(scan):

@@ -36,6 +36,8 @@ TILT = np.radians(12)
 """An object that seems to lean further than this is not believed, rad."""
 LIFT = 0.03
 """Nor one that seems to float or to be sunk further than this, metres."""
+SURE = 0.78
+"""Confidence from which an answer is believed; what looks nearly the same from behind had up to 0.74 the wrong way."""
 _LONGEST = 480  # pixels of a side that are used
 
 
@@ -109,6 +111,8 @@ def register_object(
     T = T_world_camera @ found.T_camera_world
     tilt, lift = it.tilt(T), it.lift(T, table)
     reasons = [found.reason] if found.reason else []
+    if found.converged and found.confidence < SURE:
+        reasons.append(f"its confidence is {found.confidence:.2f}, below {SURE}: it may look alike from another side")
     if tilt > TILT:
         reasons.append(f"it seems to lean by {np.degrees(tilt):.0f} degrees, and it should stand")
     elif abs(lift) > LIFT:

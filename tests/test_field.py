@@ -251,6 +251,17 @@ def test_depth_without_a_surface_cannot_seed(frames):
         seed_field([replace(f, depth=dots) for f in frames], SeedConfig())
 
 
+def test_a_seed_that_is_alone_stays_small(frames):
+    """A small near surface before a far wall: with no neighbours it must not cover what is around it."""
+    depth = np.full((48, 64), 2.5, np.float32)
+    depth[20:30, 28:38] = 0
+    depth[22:28, 30:36] = 0.6
+    field = seed_field([replace(frames[3], depth=depth, T_world_camera=np.eye(4))], SeedConfig(gaussians=80))
+    near = field.means[:, 2] < 1
+    assert near.any() and not near.all()
+    assert field.scales[near].max() < field.scales[~near].median()
+
+
 def test_fit_works_without_depth(frames):
     """Colour alone is enough once there are seeds."""
     fit = Fit(

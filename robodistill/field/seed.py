@@ -20,6 +20,7 @@ from robodistill.field.gaussians import FieldView, GaussianField
 from robodistill.raster.sh import rgb_to_sh0
 
 _LEVEL = 2**0.5  # ratio of neighbouring voxel sizes
+_ALONE = 2.5  # times the usual distance of neighbours, for what cameras resolve there, that is believed
 _EDGE = 0.04  # relative depth step between neighbouring pixels that separates two surfaces
 
 
@@ -59,7 +60,9 @@ def seed_field(frames: list[Frame], config: SeedConfig) -> GaussianField:
     spacing = (
         cKDTree(xyz).query(xyz, k=min(4, len(xyz)), workers=-1)[0][:, 1:].mean(-1) if len(xyz) > 1 else np.full(1, 0.01)
     )
-    spacing = np.clip(spacing, np.median(spacing) / 16, 4 * np.median(spacing)).astype(np.float32)
+    resolved = mean(points.size[:, None])[:, 0]
+    usual = np.median(spacing / resolved)  # what is alone does not stand for all that is between it and the next
+    spacing = np.clip(spacing, usual / 16 * resolved, _ALONE * usual * resolved).astype(np.float32)
     along = config.overlap * spacing
     n = len(xyz)
     return GaussianField(

@@ -71,8 +71,8 @@ def make_apple(rng: np.random.Generator) -> ObjectSpec:
     return assemble(
         "apple",
         Piece("body", body, density=800),
-        Piece("stem", stalk, "stalk", touches=False),
-        Piece("leaf", _leaf(0.026).at(0.003, 0, top + 0.012), "leaf", touches=False),
+        Piece("stem", stalk, "stalk", density=700),
+        Piece("leaf", _leaf(0.026).at(0.003, 0, top + 0.012), "leaf", density=700),
         finishes=("natural",),
     )
 
@@ -90,8 +90,8 @@ def make_pear(rng: np.random.Generator) -> ObjectSpec:
     return assemble(
         "pear",
         Piece("body", shapes.revolve(profile), density=800),
-        Piece("stem", stalk, "stalk", touches=False),
-        Piece("leaf", _leaf(0.022).at(0.002, 0, h + 0.004), "leaf", touches=False),
+        Piece("stem", stalk, "stalk", density=700),
+        Piece("leaf", _leaf(0.022).at(0.002, 0, h + 0.004), "leaf", density=700),
         rests=("up", "side"),
         finishes=("natural",),
     )

@@ -16,7 +16,7 @@ from robodistill.field.render import shortest_axes
 from robodistill.raster.sh import sh0_to_rgb
 
 _SKETCH = 24  # dimensions
-_RENEWED = 2  # rounds between looks at the features
+_RENEWED = 3  # rounds between looks at the features
 _ROWS = 4096  # compared at a time
 _SAMPLED = 8  # of so many Gaussians one tells the median
 _QUIET = 0.01  # least squared difference that is taken for noise

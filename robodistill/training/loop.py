@@ -4,7 +4,8 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,18 @@ class Schedule:
     """Norm of the gradient, at most."""
 
 
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """Sums of gradients in one order, however many threads there are; where there is only another way, it is told."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+@_repeatable()
 def run_steps(
     out: Path,
     model: nn.Module,

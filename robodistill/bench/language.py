@@ -135,8 +135,8 @@ def _compare(figures: Figures, teacher: TruthTeacher, scan: Scan, maps: list[Ten
 
     layers = {"uplift": timed("uplift", lambda: uplift(scan.field, scan.views, maps, config.uplift))}
     short = replace(config.uplift, dims=config.distill.dim)
-    name = f"uplift {short.dims}-d"
-    layers[name] = timed(name, lambda: uplift(scan.field, scan.views, maps, short))
+    as_short = f"uplift {short.dims}-d"
+    layers[as_short] = timed(as_short, lambda: uplift(scan.field, scan.views, maps, short))
     layers["distill"] = timed("distill", lambda: distill(scan.field, scan.views, maps, config.distill))
     wide = replace(config.distill, dim=64)
     layers["distill 64-d"] = timed("distill 64-d", lambda: distill(scan.field, scan.views, maps, wide))
@@ -151,9 +151,7 @@ def _compare(figures: Figures, teacher: TruthTeacher, scan: Scan, maps: list[Ten
         figures.add("same maps", name, "seconds", seconds, "s")
         if not name.startswith("uplift"):
             figures.add("same maps", name, "times_uplift", seconds / times["uplift"], "x")
-            figures.add(
-                "same maps", name, f"times_uplift_{short.dims}d", seconds / times[f"uplift {short.dims}-d"], "x"
-            )
+            figures.add("same maps", name, f"times_uplift_{short.dims}d", seconds / times[as_short], "x")
     for name, layer in layers.items():
         miou_2d, miou_3d = _miou(scan, layer, teacher)
         figures.add("same maps", name, "miou_2d", miou_2d)

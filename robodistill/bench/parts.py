@@ -7,19 +7,17 @@ table on which it stands, seen from as far as other things, where a blade is a f
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
-from robodistill.bench.scans import make_scan
+from robodistill.bench.scans import make_scan, true_parts
 from robodistill.capture.frame import Frame
 from robodistill.capture.open import open_capture
 from robodistill.config import BuildConfig, FeaturesConfig, PartsConfig
 from robodistill.features.uplift import uplift
 from robodistill.field.gaussians import FieldView, GaussianField
 from robodistill.parts.parts import find_parts
-from robodistill.parts.quality import majority_labels, part_iou
+from robodistill.parts.quality import part_iou
 from robodistill.pipeline.build import build_field
 from robodistill.progress import Progress
 from robodistill.teachers.truth import TruthTeacher
@@ -52,9 +50,7 @@ def _scanned(parent: Path, name: str, seed: int) -> tuple[Path, GaussianField, l
     config = BuildConfig(features=FeaturesConfig(way="none"))
     field = GaussianField.load(build_field(folder, made / "object.field", config).path)
     frames = list(open_capture(folder).frames())
-    masks = [cv2.imread(str(folder / "parts" / f"{f.name}.png"), cv2.IMREAD_UNCHANGED).astype(np.int64) for f in frames]
-    seen = [(f.camera, f.T_world_camera, mask) for f, mask in zip(frames, masks, strict=True)]
-    return folder, field, frames, majority_labels(field, seen)
+    return folder, field, frames, true_parts(folder, field, frames)
 
 
 def _best(folder: Path, field: GaussianField, frames: Sequence[Frame], truth: Tensor) -> dict[str, float]:

@@ -1,10 +1,12 @@
 """A simulated table as the language benchmarks use it: scanned with sensor noise, fitted, with labels of Gaussians."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+from torch import Tensor
 
 from robodistill.capture.frame import Frame
 from robodistill.capture.open import open_capture
@@ -36,7 +38,7 @@ class Scan:
 
     def mask(self, kind: str, name: str) -> np.ndarray:
         """(H, W) ids of a frame; kind is masks or parts."""
-        return cv2.imread(str(self.folder / kind / f"{name}.png"), cv2.IMREAD_UNCHANGED).astype(np.int64)
+        return _mask(self.folder, kind, name)
 
 
 def make_scan(parent: Path, seed: int, objects: list[str] | None = None, config: BuildConfig | None = None) -> Scan:
@@ -65,3 +67,13 @@ def make_scan(parent: Path, seed: int, objects: list[str] | None = None, config:
         for kind in ("masks", "parts")
     }
     return replace(scan, objects=labels["masks"].numpy(), parts=labels["parts"].numpy())
+
+
+def true_parts(folder: Path, field: GaussianField, frames: Iterable[Frame]) -> Tensor:
+    """(N,) part of each Gaussian, 0 = none, by the masks of a simulated capture's frames."""
+    seen = [(f.camera, f.T_world_camera, _mask(folder, "parts", f.name)) for f in frames]
+    return majority_labels(field, seen)
+
+
+def _mask(folder: Path, kind: str, name: str) -> np.ndarray:
+    return cv2.imread(str(folder / kind / f"{name}.png"), cv2.IMREAD_UNCHANGED).astype(np.int64)

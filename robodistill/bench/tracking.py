@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from safetensors.numpy import load_file
 
 from robodistill.bench.figures import Figures
 from robodistill.bench.rows import BenchResult, Row
+from robodistill.bench.scans import true_parts
 from robodistill.capture.open import open_capture
 from robodistill.capture.read import read_json
 from robodistill.capture.video import Video, read_video
@@ -23,7 +23,6 @@ from robodistill.field.gaussians import GaussianField
 from robodistill.field.standing import standing_object
 from robodistill.geometry.camera import Camera
 from robodistill.inversion.twist import pose_error
-from robodistill.parts.quality import majority_labels
 from robodistill.pipeline.build import build_field
 from robodistill.pipeline.track import read_film_camera
 from robodistill.progress import Progress, silent
@@ -65,15 +64,11 @@ def make_demo(parent: Path, name: str, seed: int, features: bool = False) -> Dem
 def read_demo(folder: Path) -> Demo:
     """What `make_demo` left in a folder."""
     field = GaussianField.load(folder / "object.field")
-    frames = open_capture(folder / "scan").frames()
-    masks = [
-        (f.camera, f.T_world_camera, cv2.imread(str(folder / "scan/parts" / f"{f.name}.png"), -1).astype(np.int64))
-        for f in frames
-    ]
+    labels = true_parts(folder / "scan", field, open_capture(folder / "scan").frames())
     truth = load_file(folder / "truth.safetensors")
     return Demo(
         field,
-        majority_labels(field, masks).numpy() - 1,
+        labels.numpy() - 1,
         read_json(folder / "truth.json"),
         truth["Ts_camera_part"],
         truth["values"],

@@ -38,14 +38,14 @@ def smooth(field: GaussianField, codes: Tensor, support: Tensor, config: UpliftC
     weights *= sure[near]
     own = config.own * sure[:, None]
     first = codes.cpu()
-    smoothed, base, other = first, torch.empty_like(first), torch.empty_like(first)
+    smoothed, base, *turns = first, *(torch.empty_like(first) for _ in range(3))
     for k in range(config.rounds):
         if k % _RENEWED == 0:  # with less noise, smaller differences are seen
             kept = weights * torch.exp(-_excess(smoothed, near) / config.contrast)
             total = (own + kept.sum(1, keepdim=True)).clamp_min(1e-9)
             matrix = rows_of(graph.matrix((kept / total).numpy()))
             torch.mul(first, own / total, out=base)
-        smoothed, other = torch.addmm(base, matrix, smoothed, out=other), smoothed if k else torch.empty_like(first)
+        smoothed = torch.addmm(base, matrix, smoothed, out=turns[k % 2])
     return smoothed.to(codes)
 
 

@@ -83,9 +83,9 @@ class View:
         eps2d: float,
         with_depth: bool,
     ) -> None:
+        self._handle = None  # first: there is something to let go of only when all went well
         self._lib = load_kernel()
         self._suffix = _SUFFIX[means.dtype]
-        self._handle = None
         self.size = (height, width)
         self.channels = features.shape[-1] + with_depth
         inputs = [t.detach().contiguous() for t in (means, quats, scales, opacities, features, viewmat, K)]

@@ -116,8 +116,8 @@ template <class T> class View {
   }
 
   // The weights summed within the cells of a grid that covers the image evenly; a pair may come once for each tile, and
-  // does not come where its sum is not above `least`. What all pixels of a cell have left for what comes after is not
-  // looked at where it is less than that, too.
+  // does not come where its sum is not above `least`. A pixel is left where what is still seen through it, over all
+  // pixels of a cell, could not reach `least` either.
   std::vector<CellWeight<T>> cell_weights(int columns, int rows, T least) const {
     std::vector<int32_t> column(camera_.width), row(camera_.height);
     for (int x = 0; x < camera_.width; ++x) column[x] = int32_t(int64_t(x) * columns / camera_.width);

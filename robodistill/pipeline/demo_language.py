@@ -55,7 +55,7 @@ def segment_section(field: GaussianField, text: TextTeacher, frame: Frame, names
     labels = label_gaussians(field.layer(), text, names)
     found = segment(field, labels, names, frame.camera, frame.T_world_camera)
     parts = find_parts(field, PartsConfig(), field.layer())
-    scale = parts.shape[1] // 2  # where tuning scans fitted their true parts best
+    scale = max(parts.shape[1] - 2, 0)  # where tuning scans of single things fitted their true parts best
     columns = torch.cat(
         [feature_colors(field.layer()), torch.from_numpy(label_colors(parts[:, scale].numpy())) / 255], -1
     )

@@ -14,6 +14,7 @@ from robodistill.features.codec import encode, quantised, scene_decoder
 from robodistill.features.patches import Patches
 from robodistill.features.smooth import smooth
 from robodistill.features.uplift import uplift
+from robodistill.features.view_weights import ViewWeights
 from robodistill.field.features import Decoder, FeatureLayer
 from robodistill.field.graph import neighbour_graph
 from robodistill.raster.rasterize import blending_weights, cell_weights
@@ -48,8 +49,19 @@ def test_cell_weights_are_sums_of_pixel_weights(columns, rows):
     found = np.zeros_like(wanted)
     np.add.at(found, (np.repeat(np.arange(len(scene.means)), np.diff(starts)), cells), weights)
     assert starts[-1] == len(cells) and np.abs(found - wanted).max() < 1e-5
-    few = [t.numpy() for t in cell_weights(*one, columns, rows, least=0.2)]
+    few = [t.numpy() for t in cell_weights(*one, columns, rows, least=0.2, threads=1)]
     assert len(few[2]) == few[0][-1] == (weights > 0.2).sum() > 0 and few[2].sum() == weights[weights > 0.2].sum()
+
+
+def test_views_come_in_order_whatever_the_threads(scene):
+    """Weights found in threads are those of the views that they come with, and add up to the sums beside them."""
+    maps, views = maps_of(scene), scene.field.views
+    found = list(ViewWeights(scene.field, RAW).of(zip(views, maps, strict=True)))
+    assert len(found) == len(views) > torch.get_num_threads()
+    for k, (seen, weights, sums) in enumerate(found):
+        (_, alone, _), *none = ViewWeights(scene.field, RAW).of([(views[k], maps[k])])
+        assert seen is maps[k] and not none and abs(weights - alone).max() == 0
+        assert np.allclose(sums, weights.sum(1).A1, atol=1e-4) and sums.max() > 1
 
 
 def test_uplift_is_the_weighted_mean_of_the_maps(scene):

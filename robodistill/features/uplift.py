@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from robodistill.config import UpliftConfig
@@ -22,11 +21,10 @@ from robodistill.features.codec import encode, identity_decoder, quantised, scen
 from robodistill.features.patches import Patches
 from robodistill.features.products import add_product, by_onednn
 from robodistill.features.smooth import smooth
+from robodistill.features.view_weights import ViewWeights
 from robodistill.field.features import FeatureLayer
 from robodistill.field.gaussians import FieldView, GaussianField
-from robodistill.field.render import shortest_axes, view_tensors
 from robodistill.progress import Progress, silent
-from robodistill.raster.rasterize import cell_weights
 
 
 @by_onednn()
@@ -56,17 +54,15 @@ def uplift(
     patches = Patches(field, config.patch)
     order = torch.from_numpy(patches.order)
     field = replace(field, features={}, groups=None).select(order.to(field.means.device))
-    weights, surface, dim = [], _Surface(field), maps[0].shape[-1]
+    weights, dim = [], maps[0].shape[-1]
     support, total, pooled = torch.zeros(len(field)), torch.zeros(patches.count, dim), torch.zeros(patches.count)
     few = min(len(views), config.codec_views if config.dims else 0)
     looked_at = set(np.linspace(0, len(views) - 1, few).round().astype(int).tolist())
-    for k, view in enumerate(views):
-        seen = maps[k]
-        weights.append(_weights(field, surface, view, seen.shape[:2], config))
-        sums = weights[-1] @ np.ones(weights[-1].shape[1], np.float32)
+    for k, (seen, found, sums) in enumerate(ViewWeights(field, config).of(zip(views, maps, strict=True))):
+        weights.append(found)
         support += torch.from_numpy(sums)
         if k in looked_at:
-            add_product(total, patches.rows(weights[-1]), _rows(seen))
+            add_product(total, patches.rows(found), _rows(seen))
             pooled += torch.from_numpy(patches.sums(sums))
         progress("uplift", k + 1, 2 * len(views))
     decoder = identity_decoder(dim)
@@ -85,34 +81,3 @@ def uplift(
 
 def _rows(seen: Tensor) -> Tensor:
     return seen.detach().cpu().float().reshape(-1, seen.shape[-1])
-
-
-class _Surface:
-    """What of a field's N places and normals is the same for all views."""
-
-    def __init__(self, field: GaussianField) -> None:
-        normals = shortest_axes(field.quats_wxyz, field.scales)
-        self._places, self._normals = field.means.mT.contiguous(), normals.mT.contiguous()
-        self._offsets = (field.means * normals).sum(-1)
-
-    def facing(self, center: Tensor) -> Tensor:
-        """(N,) cosines between normals and the rays to a camera's centre (3,), of either side."""
-        rays = center[:, None] - self._places
-        return (center @ self._normals - self._offsets).abs_() / rays.square_().sum(0).sqrt_().clamp_min_(1e-9)
-
-
-def _weights(
-    field: GaussianField, surface: _Surface, view: FieldView, grid: Sequence[int], config: UpliftConfig
-) -> csr_matrix:
-    """(N, cells) weights of one view, times a power of the cosine between each Gaussian's normal and its ray."""
-    camera = view.camera
-    viewmats, Ks = view_tensors(field.means, camera, view.T_world_camera)
-    gaussians = (field.means, field.quats_wxyz, field.scales, field.opacities)
-    size = camera.width, camera.height, grid[1], grid[0]
-    found = cell_weights(*gaussians, viewmats[0], Ks[0], *size, config.faint)
-    starts, cells, weights = (t.cpu().numpy() for t in found)
-    if config.view_power:
-        center = torch.as_tensor(view.T_world_camera[:3, 3]).to(field.means)
-        facing = surface.facing(center)
-        weights = weights * np.repeat((facing**config.view_power).cpu().numpy(), np.diff(starts))
-    return csr_matrix((weights, cells, starts.astype(np.int32)), shape=(len(field), grid[0] * grid[1]))

@@ -33,7 +33,8 @@ def neighbour_graph(means: Tensor, k: int = 12) -> Graph:
     k = min(k, max(len(points) - 1, 0))
     if k == 0:
         return Graph(np.zeros((len(points), 0), np.int32), np.zeros((len(points), 0), np.float32))
-    distances, ids = cKDTree(points).query(points, k + 1, workers=-1)
+    tree = cKDTree(points, balanced_tree=False)  # as many points as there are leaves to find: the sooner built wins
+    distances, ids = tree.query(points, k + 1, workers=-1)
     # of points in one place any may come first; the column that is the point itself goes, or the last one
     own = ids == np.arange(len(points))[:, None]
     own[~own.any(1), -1] = True

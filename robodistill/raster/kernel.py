@@ -82,6 +82,7 @@ class View:
         far_plane: float,
         eps2d: float,
         with_depth: bool,
+        threads: int | None = None,
     ) -> None:
         self._handle = None  # first: there is something to let go of only when all went well
         self._lib = load_kernel()
@@ -93,9 +94,8 @@ class View:
         pointers = [t.data_ptr() for t in inputs]
         shape = (means.shape[0], features.shape[-1])
         planes = (near_plane, far_plane, eps2d)
-        self._handle = self._call(
-            "view", *shape, *pointers, width, height, *planes, with_depth, torch.get_num_threads()
-        )
+        threads = threads or torch.get_num_threads()
+        self._handle = self._call("view", *shape, *pointers, width, height, *planes, with_depth, threads)
         if not self._handle:
             raise MemoryError(f"no memory to project {means.shape[0]} Gaussians with {features.shape[-1]} channels")
 

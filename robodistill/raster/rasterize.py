@@ -121,6 +121,7 @@ def cell_weights(
     columns: int,
     rows: int,
     least: float = 0.0,
+    threads: int | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`blending_weights` summed over the cells of a grid of `columns` x `rows` that covers the image evenly.
 
@@ -129,6 +130,7 @@ def cell_weights(
 
     Args:
         least: Pixels; a cell of which a Gaussian made no more than this is left out of its row.
+        threads: That work on it; None for torch's number.
 
     Returns:
         Compressed rows over the N Gaussians: starts (N + 1,) int64, cells (M,) int32 counted by rows of the grid,
@@ -137,15 +139,15 @@ def cell_weights(
     Raises:
         MissingPart: The CPU kernel, which does this for tensors on any device, is not there.
     """
-    view = _projected(means, quats, scales, opacities, viewmat, K, width, height)
+    view = _projected(means, quats, scales, opacities, viewmat, K, width, height, threads)
     starts, cells, weights = view.cell_weights(len(means), columns, rows, means.dtype, least)
     return starts.to(means.device), cells.to(means.device), weights.to(means.device)
 
 
-def _projected(means, quats, scales, opacities, viewmat, K, width, height) -> View:
+def _projected(means, quats, scales, opacities, viewmat, K, width, height, threads=None) -> View:
     cpu = [t.detach().cpu() for t in (means, quats, scales, opacities)]
     none = cpu[0].new_empty(len(means), 0)
-    return View(*cpu, none, viewmat.detach().cpu(), K.detach().cpu(), width, height, 0.01, 1e10, 0.3, False)
+    return View(*cpu, none, viewmat.detach().cpu(), K.detach().cpu(), width, height, 0.01, 1e10, 0.3, False, threads)
 
 
 def choose_backend(device: torch.device) -> str:

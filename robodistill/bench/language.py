@@ -6,6 +6,7 @@ share of the views, both such that one view alone, labelled by its nearest words
 theirs. Labels of Gaussians, for 3D figures, are what most of their pixels have in the exact masks.
 """
 
+import gc
 import tempfile
 import time
 from collections.abc import Iterable
@@ -128,8 +129,13 @@ def _compare(figures: Figures, teacher: TruthTeacher, scan: Scan, maps: list[Ten
     config, times = FeaturesConfig(), {}
 
     def timed(name: str, make) -> FeatureLayer:
+        gc.collect()
+        gc.disable()  # a full collection takes a sixth of the time of an uplift, and falls on any of the ways
         start = time.perf_counter()
-        layer = make()
+        try:
+            layer = make()
+        finally:
+            gc.enable()
         times[name] = time.perf_counter() - start
         return layer
 

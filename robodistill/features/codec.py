@@ -16,6 +16,7 @@ _SKETCH = 64  # dimensions in which likeness is judged at first
 _FIRST = 192  # directions among which the best are sought
 _COMPARED = 512  # patches with which each is compared
 _ROUNDS = 10
+_ROWS = 8192  # quantised at a time, so that what is divided stays in the cache
 
 
 def scene_decoder(patches: Patches, features: Tensor, support: Tensor, dims: int) -> Decoder:
@@ -43,9 +44,9 @@ def scene_decoder(patches: Patches, features: Tensor, support: Tensor, dims: int
 
 def _directions(features: Tensor, weights: Tensor, count: int) -> Tensor:
     """(D, count) principal directions of (P, D) features, each of its weight (P,); fewer where D or P is less."""
-    x = torch.nn.functional.normalize(features, dim=-1) * weights[:, None]
+    x = torch.nn.functional.normalize(features, dim=-1).mul_(weights[:, None])
     count = max(1, min(count, *x.shape))
-    return torch.linalg.eigh((x.mT @ x).double())[1][:, -count:].flip(1).float()
+    return torch.linalg.eigh(x.mT @ x)[1][:, -count:].flip(1)
 
 
 def _rarity(features: Tensor, chances: Tensor, random: torch.Generator) -> Tensor:
@@ -72,9 +73,13 @@ def quantised(decoder: Decoder, codes: Tensor) -> tuple[Decoder, Tensor]:
 
     A step is 1/127 of a column's largest number. Zero stays zero.
     """
-    steps = codes.abs().amax(0).clamp_min(1e-12) / 127 if len(codes) else codes.new_ones(codes.shape[1])
+    if not len(codes):
+        return decoder, codes.to(torch.int8)
+    low, high = torch.aminmax(codes, dim=0)
+    steps = torch.maximum(-low, high).clamp_min(1e-12) / 127
     weights = (decoder.weights[0] * steps.to(decoder.weights[0]), *decoder.weights[1:])
-    return Decoder(weights, decoder.biases), (codes / steps).round().to(torch.int8)
+    small = torch.cat([(rows / steps).round_().to(torch.int8) for rows in codes.split(_ROWS)])
+    return Decoder(weights, decoder.biases), small
 
 
 def identity_decoder(dim: int) -> Decoder:

@@ -67,7 +67,7 @@ def uplift(
         progress("uplift", k + 1, 2 * len(views))
     decoder = identity_decoder(dim)
     if config.dims:
-        decoder = scene_decoder(patches, total / pooled.clamp_min(1e-6)[:, None], pooled, config.dims)
+        decoder = scene_decoder(patches, total.div_(pooled.clamp_min(1e-6)[:, None]), pooled, config.dims)
     codes = torch.zeros(len(field), decoder.weights[0].shape[1])
     for k, matrix in enumerate(weights):
         seen = _rows(maps[k])

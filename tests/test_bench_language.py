@@ -42,7 +42,7 @@ def test_it_is_registered():
 def test_a_case_has_its_figures(scan):
     """Exact features: things are found, absent ones refused, and the field is better than a single view."""
     figures = Figures()
-    _case(figures, "clean", TruthTeacher("stride=8", scan.folder), scan, whole=False)
+    _case(figures, "clean", TruthTeacher("stride=8", scan.folder), scan)
     found = {(row.method, row.metric): row.value for row in figures.rows()}
     assert found["uplift", "right_object"] > 0.9 and found["uplift", "iou_3d"] > 0.7
     assert found["uplift", "absent_refused"] > 0.95 and found["uplift", "uplift_s"] > 0
@@ -57,12 +57,12 @@ def test_features_of_another_scene_are_no_good(scan):
         def encode(self, frame):
             return super().encode(frame).flip(1)
 
-    _case(figures, "wrong", Wrong("stride=8", scan.folder), scan, whole=False)
+    _case(figures, "wrong", Wrong("stride=8", scan.folder), scan)
     found = {(row.method, row.metric): row.value for row in figures.rows()}
     assert found["uplift", "right_object"] < 0.6 and found["uplift", "miou_2d"] < 0.4
 
 
-def testmean_iou_counts_present_labels_only():
+def test_mean_iou_counts_present_labels_only():
     """Half right of one label, all of another; a third is not there and does not count."""
     truth = np.array([0, 0, 1, 1])
     assert mean_iou(np.array([0, 0, 1, 2]), truth, 4) == pytest.approx((1 + 0.5) / 2)

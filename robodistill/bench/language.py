@@ -59,7 +59,7 @@ def bench_language(seeds: Iterable[int], quick: bool = False, progress: Progress
                 if case != "noisy" and k >= _FIRST:
                     continue
                 teacher = TruthTeacher(options, scan.folder)
-                maps, layer = _case(figures, case, teacher, scan, k < _FIRST)
+                maps, layer = _case(figures, case, teacher, scan)
                 if case != "noisy":
                     continue
                 noisy = layer, teacher
@@ -68,7 +68,7 @@ def bench_language(seeds: Iterable[int], quick: bool = False, progress: Progress
                 if k < _FIRST:
                     bench_edits(figures.add, scan, *noisy)
             if k < _FIRST:
-                _case(figures, "builtin", Builtin(), scan, False)
+                _case(figures, "builtin", Builtin(), scan)
         progress("tables", len(seeds), len(seeds))
         _speed(figures, scan, *noisy)
         bench_parts(figures.add, Path(folder), seeds[: 1 if quick else 3], progress)
@@ -78,7 +78,7 @@ def bench_language(seeds: Iterable[int], quick: bool = False, progress: Progress
 
 
 def _case(
-    figures: Figures, case: str, teacher: TruthTeacher | Builtin, scan: Scan, whole: bool
+    figures: Figures, case: str, teacher: TruthTeacher | Builtin, scan: Scan
 ) -> tuple[list[Tensor], FeatureLayer]:
     maps = [teacher.encode(frame) for frame in scan.frames]
     start = time.perf_counter()
@@ -91,7 +91,7 @@ def _case(
     figures.add(case, "uplift", "miou_2d", miou_2d)
     figures.add(case, "uplift", "miou_3d", miou_3d)
     _ask(figures, case, scan, layer, teacher)
-    if case == "noisy" and whole:
+    if case == "noisy":
         config = FeaturesConfig().uplift
         raw = uplift(scan.field, scan.views, maps, replace(config, dims=0))
         figures.add(case, "uplift", "codec_loss", _miou(scan, raw, teacher)[1] - miou_3d)

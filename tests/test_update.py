@@ -82,6 +82,9 @@ def test_a_known_motion_and_views_give_the_new_scene(scene):
     moved = done.field.means[codes[:, 1] == 1].mean(0)
     expected = field.means[selection].mean(0).double().numpy() @ T[:3, :3].T + T[:3, 3]
     np.testing.assert_allclose(moved.numpy(), expected, atol=0.01)
+    told = torch.from_numpy(field.means[selection].double().numpy() @ T[:3, :3].T + T[:3, 3])
+    away = torch.cdist(told, done.field.means.double()).amin(1)
+    assert (away < 1e-5).float().mean() > 0.9  # its shape is not fitted anew
 
 
 def test_a_motion_alone_moves_and_fills(scene):
@@ -152,13 +155,19 @@ def test_only_what_changed_is_fitted(scene):
     box = (after.sh[:, 0] - after.sh[:, 0].median(0).values).abs().amax(-1) > 0.3
     dim = replace(after, sh=torch.where(box[:, None, None], 0.7 * after.sh - 0.3, after.sh))
     places = after.means[box].numpy()
-    fitted = refined(dim, frames, places)
+    none = torch.zeros_like(box)
+    fitted = refined(dim, frames, places, none)
     assert difference(fitted, after) < 0.4 * difference(dim, after)
     far = torch.cdist(after.means, after.means[box]).amin(1) > 0.06
     assert far.sum() > 100
     for name in ("means", "scales", "opacities", "sh"):
         assert (getattr(fitted, name)[far] - getattr(dim, name)[far]).abs().max() < 1e-6
-    assert refined(dim, frames, np.zeros((0, 3))) is dim
+    assert (fitted.means[box] - dim.means[box]).abs().max() > 1e-4
+    relit = refined(dim, frames, places, box)
+    assert difference(relit, after) < 0.4 * difference(dim, after)
+    for name in ("means", "quats_wxyz", "scales", "opacities"):
+        assert (getattr(relit, name)[box] - getattr(dim, name)[box]).abs().max() < 1e-6
+    assert refined(dim, frames, np.zeros((0, 3)), none) is dim
 
 
 def test_bad_updates_are_named(scene):

@@ -18,31 +18,35 @@ from robodistill.raster.projection import project_gaussians
 
 _STEPS = 75
 _COLORS, _LAST = 0.04, 0.2  # learning rate of colours, and share of all rates left at the end: few steps are made
+_COLORS_OF = ("sh0", "shN")
 _REACH = 0.05  # metres around what changed: shadows and light
 _MARGIN = 6  # pixels around its picture
 _LEAST = 8  # pixels of a side
 
 
 class _PartialFit(Fit):
-    """Moves some Gaussians only, and splits none."""
+    """Fits some Gaussians only, and splits none."""
 
-    def __init__(self, field: GaussianField, frames: list[Frame], free: Tensor) -> None:
-        """Begin; `free` (N,) bool are those that are fitted."""
+    def __init__(self, field: GaussianField, frames: list[Frame], free: Tensor, rigid: Tensor) -> None:
+        """Begin; `free` (N,) bool are those that are fitted, `rigid` (N,) bool those that keep place and shape."""
         policy = PolicyConfig(first_step=10 * _STEPS)
         rates = {"lr_colors": _COLORS, "lr_final": _LAST}
         config = FitConfig(steps=_STEPS, sh_degree=field.sh_degree, sh_from=0.0, policy=policy, **rates)
         super().__init__(field, frames, config)
-        self._fixed = ~free
+        self._fixed, self._known = ~free, ~free | rigid
 
     def _update(self) -> None:
-        for p in self.params.values():
+        for name, p in self.params.items():
             if p.grad is not None:
-                p.grad[self._fixed] = 0
+                p.grad[self._fixed if name in _COLORS_OF else self._known] = 0
         super()._update()
 
 
-def refined(field: GaussianField, frames: Sequence[Frame], changed: np.ndarray) -> GaussianField:
-    """The field, fitted to new views around changed places (n, 3); features stay."""
+def refined(field: GaussianField, frames: Sequence[Frame], changed: np.ndarray, rigid: Tensor) -> GaussianField:
+    """The field, fitted to new views around changed places (n, 3); features stay.
+
+    Of rigid Gaussians (N,) bool only the colours are: they were seen by more views, in another light.
+    """
     means = field.means.cpu().numpy().astype(float)
     if not len(changed):
         return field
@@ -52,7 +56,7 @@ def refined(field: GaussianField, frames: Sequence[Frame], changed: np.ndarray) 
         return field
     rows = torch.stack([_shown(field, piece) for piece in pieces]).any(0).nonzero()[:, 0]  # what no piece shows costs
     free = torch.from_numpy(near).to(rows.device)[rows]
-    fit = _PartialFit(replace(field, features={}, groups=None).select(rows), pieces, free)
+    fit = _PartialFit(replace(field, features={}, groups=None).select(rows), pieces, free, rigid[rows])
     while not fit.is_done:
         fit.step()
     return _replaced(field, rows[free], fit.field().select(free))

@@ -13,9 +13,10 @@ from robodistill.grasp.candidates import TIPS, Candidates, at_depths
 from robodistill.grasp.clearance import Hand, clearances, heights_above, lowest, signed_distance
 from robodistill.grasp.grasp import GraspList
 from robodistill.grasp.motion import lift_trajectory
+from robodistill.grasp.opening import widths_beside
 from robodistill.grasp.outlines import outlines, walls_of
 from robodistill.grasp.phrase import object_and_part
-from robodistill.grasp.planner import GraspPlanner
+from robodistill.grasp.planner import GraspPlanner, _fringe
 from robodistill.grasp.surface import Surface, field_surface
 from robodistill.grasp.whole import completed, standing_pieces
 from robodistill.robots.collision import Collision
@@ -363,6 +364,29 @@ def test_a_cap_belongs_to_its_bottle_and_a_neighbour_does_not():
     np.testing.assert_array_equal(completed(cap, pieces, place), cap)
     found = completed(left, pieces, place)
     assert np.isin(left, found).all() and np.isin(right, found).mean() < 0.3
+
+
+def test_a_chord_beside_which_a_thing_is_wider_needs_a_wider_hand():
+    """A cylinder across its middle and by a chord; what lies behind an open finger is not in its way."""
+    angle, height = (values.reshape(-1) for values in np.meshgrid(np.linspace(-np.pi, np.pi, 400), np.arange(-5, 6)))
+    can = np.column_stack([0.025 * np.cos(angle), 0.025 * np.sin(angle), 0.002 * height])
+    Ts = np.tile(np.eye(4), (2, 1, 1))
+    Ts[1, 1, 3] = 0.018
+    pads = Hand(ROBOTS["yumi"], "left").pads
+    middle, chord = widths_beside(pads, Ts, np.full(2, 0.05), can)
+    assert middle == pytest.approx(0.05, abs=2e-4)
+    assert chord == pytest.approx(2 * (0.025**2 - (0.018 - pads.half_width - 0.003) ** 2) ** 0.5, abs=1e-3)
+    wall = can[:500] * [0, 1, 1] + [0.05, 0, 0]
+    np.testing.assert_allclose(widths_beside(pads, Ts, np.full(2, 0.05), np.concatenate([can, wall])), [middle, chord])
+
+
+def test_a_blurred_foot_is_no_obstacle():
+    """Low points close to a thing are its fringe; what is higher or further off is something else."""
+    low = np.column_stack([np.full(20, 0.068), np.linspace(-0.04, 0.04, 20), np.full(20, 0.004)])
+    points = np.concatenate([low, low + [0, 0, 0.01], low + [0.01, 0, 0]])
+    place, (ids, around) = table_with(BOX, (points, np.tile([0.0, 0, 1], (60, 1))))
+    found = _fringe(place, np.isin(place.ids, ids))
+    np.testing.assert_array_equal(found[around], np.repeat([True, False, False], 20))
 
 
 @pytest.mark.parametrize(

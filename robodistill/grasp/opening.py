@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from robodistill.config import GraspConfig
-from robodistill.grasp.candidates import TIPS
+from robodistill.grasp.candidates import TIPS, Pads
 from robodistill.grasp.clearance import Hand, clearances, heights_above
 
 _TIMES = (1, 2, 3)  # of `GraspConfig.extra`
 _FAR = 0.03  # metres from anything else to which distances are told
+_BESIDE = 0.003  # metres beside the pads: a field is as far off
 AMPLE = 0.006
 """Metres of room that are enough: more is not looked for."""
 
@@ -64,3 +65,18 @@ def opened(
         for values, new in ((best.openings, openings), (best.free, free), (best.room, room)):
             values[rows[better]] = new[better]
     return best
+
+
+def widths_beside(pads: Pads, Ts_world_grasp: np.ndarray, openings: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """(m,) metres that a hand must open for a thing's points (k, 3) a little beside its pads, too.
+
+    A can or a box that is wider than the hand is held by a chord, beside which it soon is too wide: a finger that comes
+    down a few millimetres off meets it. What is further out than an open finger's back is not in its way.
+    """
+    found = np.zeros(len(Ts_world_grasp))
+    for k, (T, opening) in enumerate(zip(Ts_world_grasp, openings, strict=True)):
+        x, y, z = ((own - T[:3, 3]) @ T[:3, :3]).T
+        near = (np.abs(y) < pads.half_width + _BESIDE) & (z < pads.beyond) & (z > -pads.behind)
+        out = np.sort(np.abs(x[near & (np.abs(x) < opening / 2 + pads.thick)]))
+        found[k] = 2 * out[-2] if len(out) > 1 else 0.0  # the outermost may be a stray
+    return found

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from scipy.spatial import cKDTree
 from scipy.special import expit, logit
 
 from robodistill.config import GraspConfig
@@ -13,7 +14,7 @@ from robodistill.errors import HonestNo
 from robodistill.grasp.candidates import TIPS, Candidates, Sampler, Scorer, antipodal, filter_normals, rescored
 from robodistill.grasp.clearance import Hand, heights_above
 from robodistill.grasp.grasp import Grasp, GraspList
-from robodistill.grasp.opening import AMPLE, opened
+from robodistill.grasp.opening import AMPLE, opened, widths_beside
 from robodistill.grasp.outlines import outlines
 from robodistill.grasp.reach import NotReached, Reach
 from robodistill.grasp.surface import Surface
@@ -23,9 +24,12 @@ from robodistill.robots.robot import Robot
 _AROUND = 0.30  # metres around a thing that its gripper can meet
 _SPACING = 0.004  # metres between points that are looked at for clearance
 _FLAT = 0.003  # metres above the support that count as it
+_FOOT = 0.006  # metres from a thing, and above the support, where what a field shows is its fringe
 _APART, _TURNED = 0.015, 0.5  # metres, rad: grasps nearer to each other than both are one
 _SURE, _LEANS, _SUPPORTED, _OFF = 3.6, -2.4, 1.3, -3.5  # logistic of success: constant, angles, support, distance,
 _TILTED, _CRAMPED = -1.3, 380.0  # closing out of the level, metres of room
+_SLIPS = -6.0  # more for angles that the normal filter refuses where better ones are left
+_WIDER, _TIGHT = 700.0, 0.002  # metres by which a thing beside the pads is wider than the hand opens, less this
 _UNKNOWN = 0.5  # rad, both angles of which a sampler knows none
 _ROOM = 0.002  # metres from a wall to the open gripper: on the side that was not seen it may be thicker
 _WEAKER = 0.4  # rad by which contact angles may be worse where nothing better is left
@@ -85,11 +89,12 @@ class GraspPlanner:
         center = np.median(self.place.points[touchable], axis=0)
         rejected: Counter[str] = Counter()
         size = max(float(np.linalg.norm(np.ptp(self.place.points[of_thing], axis=0))) / 2, 0.01)
+        fringe = _fringe(self.place, of_thing)
         for sampler, room, config in self._stages:
             candidates = self._scored(self._proposed(sampler, touchable, config, rejected), center, size)
-            candidates, openings, free = self._cleared(candidates, of_thing, room, rejected)
+            candidates, openings, free = self._cleared(candidates, of_thing, fringe, room, rejected)
             ranked = _ranked(candidates, openings, free)
-            grasps = self._reached(ranked, of_thing, rejected)
+            grasps = self._reached(ranked, of_thing | fringe, rejected)
             if grasps:
                 break
         rejected = Counter({reason: count for reason, count in rejected.items() if count})
@@ -118,31 +123,39 @@ class GraspPlanner:
         return made
 
     def _cleared(
-        self, candidates: Candidates, of_thing: np.ndarray, room: float, rejected: Counter
+        self, candidates: Candidates, of_thing: np.ndarray, fringe: np.ndarray, room: float, rejected: Counter
     ) -> tuple[Candidates, np.ndarray, np.ndarray]:
         """Candidates whose gripper touches neither the support nor anything else, their openings and clearances.
 
-        The open gripper keeps `room` metres from the thing itself.
+        The open gripper keeps `room` metres from the thing itself; its fringe, (n,) bool over points, is in no way.
         """
         config, place = self.config, self.place
         least = np.minimum(candidates.widths + config.extra, self._hand.opening)
         above = heights_above(self._hand, candidates.Ts_world_grasp, least, place.plane) > TIPS
         rejected["the gripper would touch the support"] += int((~above).sum())
         candidates = candidates.select(above)
-        order = _spread(candidates.Ts_world_grasp, np.argsort(-candidates.scores), config.kept)
-        rejected["like a better one"] += len(candidates) - len(order)
-        candidates = candidates.select(order)
+        order = np.argsort(-candidates.scores)
+        spread = _spread(candidates.Ts_world_grasp, order, config.kept)
+        looked = np.concatenate([spread, order[~np.isin(order, spread)]])[: config.kept]
+        rejected["like a better one"] += len(candidates) - len(looked)
+        candidates = candidates.select(looked)
         middle = place.points[of_thing].mean(0)
         near = np.linalg.norm(place.points - middle, axis=1) < _AROUND
         near &= place.heights(place.points) > _FLAT
-        others, own = (_thinned(place.points[near & side]) for side in (~of_thing, of_thing))
+        others, own = (_thinned(place.points[near & side]) for side in (~(of_thing | fringe), of_thing))
         found = opened(self._hand, candidates.Ts_world_grasp, candidates.widths, place.plane, others, own, config)
         good = found.room >= room
         rejected["the gripper would touch something"] += int((~good).sum())
-        candidates, cramped = candidates.select(good), AMPLE - found.room[good]
+        candidates, openings = candidates.select(good), found.openings[good]
         if self._scorer is None:
-            candidates = replace(candidates, scores=expit(logit(candidates.scores) - _CRAMPED * cramped))
-        return candidates, found.openings[good], found.free[good]
+            wider = widths_beside(self._hand.pads, candidates.Ts_world_grasp, openings, place.points[of_thing])
+            wider = (wider + _TIGHT - self._hand.opening).clip(min=0)
+            worse = _CRAMPED * (AMPLE - found.room[good]) + _WIDER * wider
+            candidates = replace(candidates, scores=expit(logit(candidates.scores) - worse))
+        # the best of those alike is told by its room, which is known only now
+        order = _spread(candidates.Ts_world_grasp, np.argsort(-candidates.scores), config.kept)
+        rejected["like a better one"] += len(candidates) - len(order)
+        return candidates.select(order), openings[order], found.free[good][order]
 
     def _scored(self, candidates: Candidates, center: np.ndarray, size: float) -> Candidates:
         """With the chance that they hold, in [0, 1], in place of their support.
@@ -158,7 +171,10 @@ class GraspPlanner:
             angles = np.nan_to_num((candidates.angles - self.place.lean).sum(1), nan=_UNKNOWN)
         away = np.linalg.norm(candidates.Ts_world_grasp[:, :3, 3] - center, axis=1) / size
         tilted = np.abs(candidates.Ts_world_grasp[:, :3, 0] @ self.place.up)
-        odds = _SURE + _LEANS * angles + _SUPPORTED * candidates.scores + _OFF * away + _TILTED * tilted
+        slips = (angles - self.config.normal_sum).clip(min=0)
+        odds = (
+            _SURE + _SLIPS * slips + _LEANS * angles + _SUPPORTED * candidates.scores + _OFF * away + _TILTED * tilted
+        )
         return replace(candidates, scores=expit(odds + _CRAMPED * AMPLE))
 
     def _reached(self, ranked: list[Grasp], of_thing: np.ndarray, rejected: Counter) -> list[Grasp]:
@@ -204,6 +220,15 @@ def _spread(Ts: np.ndarray, order: np.ndarray, most: int) -> np.ndarray:
         same_z = Ts[left, :3, 2] @ Ts[first, :3, 2] > np.cos(_TURNED)
         left = left[~(near & same_x & same_z)]
     return np.array(kept, int)
+
+
+def _fringe(place: Surface, thing: np.ndarray) -> np.ndarray:
+    """(n,) bool: low points beside a thing (n,) bool: its blurred foot rather than something else."""
+    low = np.flatnonzero(~thing & (place.heights(place.points) < _FOOT))
+    away = cKDTree(place.points[thing]).query(place.points[low], distance_upper_bound=_FOOT)[0]
+    found = np.zeros(len(thing), bool)
+    found[low[away < _FOOT]] = True
+    return found
 
 
 def _thinned(points: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from robodistill.errors import BadInput, HonestNo
 from robodistill.grasp.candidates import TIPS, Candidates, at_depths
 from robodistill.grasp.clearance import Hand, clearances, heights_above, lowest, signed_distance
 from robodistill.grasp.grasp import GraspList
+from robodistill.grasp.mended import mended
 from robodistill.grasp.motion import lift_trajectory
 from robodistill.grasp.opening import widths_beside
 from robodistill.grasp.outlines import outlines, walls_of
@@ -364,6 +365,24 @@ def test_a_cap_belongs_to_its_bottle_and_a_neighbour_does_not():
     np.testing.assert_array_equal(completed(cap, pieces, place), cap)
     found = completed(left, pieces, place)
     assert np.isin(left, found).all() and np.isin(right, found).mean() < 0.3
+
+
+def test_half_a_fork_is_mended_by_its_colour():
+    """What continues a selection in colour belongs to it, what looks like the support does not, nor do neighbours."""
+    sizes = ((0.12, 0.012, 0.008), (0.03, 0.03, 0.03), (0.03, 0.03, 0.03))
+    boxes = [box_points(size, (0.0, y, size[2] / 2)) for size, y in zip(sizes, (0.0, 0.025, -0.04), strict=True)]
+    seen = [(points[points[:, 2] > 0.0], normals[points[:, 2] > 0.0]) for points, normals in boxes]
+    place, (fork, other, apart) = table_with(*seen)
+    colors = np.full((len(place.points), 3), 0.8)
+    colors[fork] = colors[apart] = [0.2, 0.4, 0.7]
+    colors[other] = [0.7, 0.3, 0.2]
+    half = fork[place.points[fork, 0] < 0.0]
+    on_table = np.flatnonzero(np.linalg.norm(place.points - [-0.05, 0.02, 0.0], axis=1) < 0.012)
+    selected = np.setdiff1d(np.union1d(half, on_table), [*other, *apart])
+    found = mended(selected, replace(place, colors=colors))
+    assert np.isin(fork, found).all() and not np.isin(on_table, found).any()
+    assert not np.isin(np.concatenate([other, apart]), found).any()
+    np.testing.assert_array_equal(mended(selected, place), selected)  # no colours, nothing to go by
 
 
 def test_a_chord_beside_which_a_thing_is_wider_needs_a_wider_hand():

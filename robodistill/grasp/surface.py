@@ -16,6 +16,7 @@ from robodistill.field.render import shortest_axes, view_tensors
 from robodistill.field.standing import focus_point, support_plane
 from robodistill.raster.projection import quats_to_matrices
 from robodistill.raster.rasterize import cell_weights
+from robodistill.raster.sh import sh0_to_rgb
 
 _NEIGHBOURS = 9  # whose normals are averaged
 _ALIKE = 0.5  # cosine between normals below which neighbours are of different sides
@@ -45,6 +46,8 @@ class Surface:
     """(4,) n, d with n . x + d = 0 of the support, n up."""
     lean: float = 0.0
     """By how much angles between contacts and normals come out too large, rad; 0 where the normals are exact."""
+    colors: np.ndarray | None = None
+    """(n, 3) in [0, 1]; None where they are not known."""
 
     @property
     def up(self) -> np.ndarray:
@@ -57,7 +60,8 @@ class Surface:
 
     def select(self, keep: np.ndarray) -> "Surface":
         """The points of a mask or of indices."""
-        return replace(self, points=self.points[keep], normals=self.normals[keep], ids=self.ids[keep])
+        known = {name: getattr(self, name) for name in ("points", "normals", "ids", "colors")}
+        return replace(self, **{name: values[keep] for name, values in known.items() if values is not None})
 
 
 @torch.no_grad()
@@ -85,7 +89,9 @@ def field_surface(field: GaussianField) -> Surface:
     spread = _discs(field, ids)
     points = ((means[ids] + outside)[:, None] + spread).reshape(-1, 3)
     copies = spread.shape[1]
-    return Surface(points, normals.repeat(copies, 0), ids.repeat(copies), plane, _LEAN)
+    colors = sh0_to_rgb(field.sh[ids, 0]).clamp(0, 1).numpy().astype(np.float64)
+    normals, ids, colors = (values.repeat(copies, 0) for values in (normals, ids, colors))
+    return Surface(points, normals, ids, plane, _LEAN, colors)
 
 
 def _smoothed(points: np.ndarray, normals: np.ndarray) -> np.ndarray:

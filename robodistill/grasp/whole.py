@@ -14,7 +14,7 @@ from robodistill.grasp.surface import Surface
 
 _ABOVE = 0.006  # metres above the support from where a piece is looked at: lower, the support links all
 _GAP = 0.006  # metres between points of neighbours of one piece
-_SHARE = 0.8  # of a piece's Gaussians that must be selected
+_SHARE = 0.5  # of a piece's Gaussians that must be selected
 _BESIDE = 0.005  # metres across the support from something selected within which a point is over or under it
 
 

@@ -10,6 +10,7 @@ from robodistill.config import GraspConfig, QueryConfig
 from robodistill.errors import BadInput, HonestNo
 from robodistill.grasp.candidates import Sampler, Scorer
 from robodistill.grasp.grasp import Grasp, GraspList
+from robodistill.grasp.mended import mended
 from robodistill.grasp.motion import lift_trajectory
 from robodistill.grasp.phrase import object_and_part
 from robodistill.grasp.planner import GraspPlanner
@@ -64,7 +65,8 @@ class Grasper:
         part = self._ask(part_words) if part_words else None
         asked = time.perf_counter() - start
         touched = None if part is None else part.gaussians.numpy()
-        whole = thing.gaussians.numpy() if touched is None else np.union1d(thing.gaussians.numpy(), touched)
+        whole = mended(thing.gaussians.numpy(), self._place)
+        whole = whole if touched is None else np.union1d(whole, touched)
         whole = completed(whole, self._pieces, self._place)
         found = self._planner(phrase, whole, touched)
         return Found(replace(found, seconds=time.perf_counter() - start), thing, part, asked)

@@ -19,9 +19,8 @@ _BESIDE = 0.03  # metres around a selection where the support shows its colours
 _GAP = 0.008  # metres between Gaussians of one thing
 _ALIKE = 0.08  # difference of colours, each in [0, 1], up to which they are one
 _VOTERS = 3  # colours of a set that must be as near: one may be a stray
-_PART = (
-    0.03  # of the support around that must have a colour for it to be the support's: what is of the thing is there, too
-)
+# of the support around that must have a colour for it to be the support's: what is of the thing is there, too
+_PART = 0.03
 _SHARE = 0.3  # of what is connected and of the colour that must be selected, or it is a neighbour
 _CLEAR = 0.5  # of the distance to the thing's colours at which a colour is the support's
 

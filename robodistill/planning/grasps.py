@@ -16,7 +16,7 @@ from robodistill.planning.task import Task
 from robodistill.planning.workpiece import CELL, Workpiece
 from robodistill.robots.robot import Robot
 
-_FREE = 0.0045  # metres from the gripper to other parts: a cell of their surface, and a little
+_FREE = 1.8 * CELL  # metres from the gripper to points of other parts, whose cells reach a diagonal beyond them
 _POINTS = 700  # of a part, for finding contacts
 _LEAST = 12  # points that a part must have, and that fingers must get to
 _PRESSED, _FULL = 4.8e-5, 1.3e-4  # square metres that each pad presses at least, and from which more is no better
@@ -107,7 +107,7 @@ def _on_path(
     scores = _scores(made, plane[:3])
     firm = scores >= (_CARRIES if task.carried else _WEAKEST)
     made, scores = _keep(made, firm, "too weak a hold", rejected), scores[firm]
-    order = _unlike(made.Ts_world_grasp, np.argsort(-scores), most)
+    order = _unlike(made.Ts_world_grasp, np.argsort(-scores), most, grain)
     made, scores = made.select(order), scores[order]
     rejected = {reason: count for reason, count in rejected.items() if count}
     return PartGrasps(part, made.Ts_world_grasp, made.widths, _openings(hand, made, config), scores, rejected)

@@ -10,7 +10,7 @@ from robodistill.robots.collision import Collision
 from robodistill.robots.obstacles import Obstacle, points_obstacle, table_obstacle
 from robodistill.robots.robot import Robot
 
-CELL = 0.004
+CELL = 0.0025
 """Side of the cells that stand for a surface, metres."""
 _TABLE = "table"
 

@@ -15,12 +15,12 @@ from planned_objects import bars, lidded, made, placed, surface  # noqa: E402
 from robodistill.cli import main  # noqa: E402
 from robodistill.config import GraspConfig  # noqa: E402
 from robodistill.errors import BadInput, HonestNo  # noqa: E402
-from robodistill.grasp.candidates import Pads  # noqa: E402
-from robodistill.grasp.clearance import Hand, heights_above  # noqa: E402
+from robodistill.grasp.candidates import Candidates, Pads  # noqa: E402
+from robodistill.grasp.clearance import Hand, heights_above, signed_distance  # noqa: E402
 from robodistill.grasp.surface import Surface  # noqa: E402
 from robodistill.pipeline.plan import placed as put_down  # noqa: E402
-from robodistill.planning.checks import check_plan  # noqa: E402
-from robodistill.planning.grasps import part_grasps  # noqa: E402
+from robodistill.planning.checks import CLEAR, check_plan  # noqa: E402
+from robodistill.planning.grasps import _clear_of, part_grasps  # noqa: E402
 from robodistill.planning.motions import free_way, timed  # noqa: E402
 from robodistill.planning.path_ik import Unreachable, follow  # noqa: E402
 from robodistill.planning.phases import joined, phases  # noqa: E402
@@ -30,7 +30,7 @@ from robodistill.planning.task import make_task  # noqa: E402
 from robodistill.planning.together import together  # noqa: E402
 from robodistill.planning.trajectory import BimanualTrajectory  # noqa: E402
 from robodistill.planning.ways import ways_of  # noqa: E402
-from robodistill.planning.workpiece import Surroundings  # noqa: E402
+from robodistill.planning.workpiece import Surroundings, Workpiece  # noqa: E402
 from robodistill.robots.ik import InverseKinematics  # noqa: E402
 from robodistill.robots.robot import load_robot  # noqa: E402
 
@@ -95,6 +95,10 @@ def test_pads_are_turned_to_sit_flat():
     assert np.isclose(abs(found.Ts_world_grasp[0, 2, 0]), 1, atol=1e-3) and found.angles[0].max() < 0.04
     assert np.isclose(found.Ts_world_grasp[0, 2, 3], 0.05, atol=2e-4) and np.isclose(found.widths[0], 0.01, atol=2e-4)
     assert found.areas[0].min() > 1.2e-4 and not found.areas[1].any()
+    straight = found.Ts_world_grasp[0]
+    found = seated(np.stack([straight @ _about_approach(angle) for angle in (-0.6, 0.6, 1.1)]), thing, 0.04, pads)
+    assert np.allclose(np.abs(found.Ts_world_grasp[:2, 2, 0]), 1, atol=1e-3) and found.areas[:2].min() > 1.2e-4
+    assert not found.areas[2].any()  # too far off
     block = surface(([((0, 0, 0.05), (0.2, 0.2, 0.1))], []))
     edge = placed(0.097, 0.097)  # the corner between two sides of a block, cut across
     edge[:3, :3] = Rotation.from_euler("z", 3 * np.pi / 4).as_matrix()
@@ -102,6 +106,31 @@ def test_pads_are_turned_to_sit_flat():
     edge[2, 3] = 0.05
     wedge = seated(edge[None], thing, 0.04, pads)
     assert wedge.angles.sum() > 1.4 or not wedge.areas.any()
+
+
+def _about_approach(angle):
+    T = np.eye(4)
+    T[:3, :3] = Rotation.from_euler("z", angle).as_matrix()
+    return T
+
+
+def test_what_grasps_keep_clear_of_is_no_obstacle_either(robot):
+    """Hands that keep off the points of another part keep off the cells that stand for it, wherever these begin."""
+    hand, whole = Hand(robot, "left"), robot.home.copy()
+    q = InverseKinematics(robot, "left")(solver_pose(robot))[0]
+    whole[robot.arms["left"].columns] = q
+    T = robot.tool_poses("left", q[None])[0]
+    local = np.random.default_rng(0).uniform(-0.06, 0.06, (20000, 3))
+    away = np.min([signed_distance(shape, local) for shape in hand.shapes(0.02)], 0)
+    made = Candidates(np.eye(4)[None], np.array([0.02]), np.zeros((1, 2)), np.ones(1))
+    assert not _clear_of(hand, made, local)[0]
+    local = local[(away > 0.0045) & (away < 0.005)]  # as near as a grasp allows
+    assert len(local) > 50 and _clear_of(hand, made, local)[0]
+    points = local @ T[:3, :3].T + T[:3, 3]
+    workpiece = Workpiece(points, np.tile([0, 0, 1.0], (len(points), 1)), np.zeros(len(points), int))
+    around = Surroundings(robot, workpiece, ("other",), {}, table=None, ignored_arms=("right",))
+    around.put(np.eye(4)[None])
+    assert CLEAR < around.clearance(whole, {"left": 0.02}) < 0.004
 
 
 def test_a_low_bar_is_held_by_its_outline(robot):

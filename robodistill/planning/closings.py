@@ -44,22 +44,19 @@ def closings(
     lean = np.arccos(np.clip(cosines, -1, 1)).sum(0)
     rows, columns = np.nonzero(fits)
     order = np.lexsort((rng.random(len(rows)), np.round(lean[rows, columns] / 0.2)))  # random among those alike
-    chosen = []
-    middles, lines = np.zeros((most, 3)), np.zeros((most, 3))
-    for k in order:
-        i, j = rows[k], columns[k]
-        middle, line, count = (thing.points[first[i]] + thing.points[j]) / 2, away[i, j], len(chosen)
-        near = np.linalg.norm(middles[:count] - middle, axis=1) < grain * _APART
-        if (near & (np.abs(lines[:count] @ line) > np.cos(_TURNED))).any():
-            continue
-        middles[count], lines[count] = middle, line
-        chosen.append(length[i, j])
-        if len(chosen) == most:
-            break
-    Ts, rows = swept(middles[: len(chosen)], lines[: len(chosen)], thing.up, config)
+    rows, columns = rows[order], columns[order]
+    middles, lines = (thing.points[first[rows]] + thing.points[columns]) / 2, away[rows, columns]
+    left, chosen = np.arange(len(rows)), []
+    while len(left) and len(chosen) < most:
+        k = left[0]
+        chosen.append(k)
+        near = np.linalg.norm(middles[left] - middles[k], axis=1) < grain * _APART
+        left = left[~near | (np.abs(lines[left] @ lines[k]) <= np.cos(_TURNED))]
+    chosen = np.array(chosen, int)
+    widths = length[rows[chosen], columns[chosen]]
+    Ts, rows = swept(middles[chosen], lines[chosen], thing.up, config)
     order = np.argsort(rows, kind="stable")  # the best pairs first
-    widths = np.array(chosen)[rows[order]] if len(chosen) else np.zeros(0)
-    Ts = Ts[order]
+    widths, Ts = widths[rows[order]], Ts[order]
     depths = _depths(Ts, widths + config.extra, thing, pads)
     hands, steps = np.nonzero(np.isfinite(depths))
     Ts = Ts[hands]

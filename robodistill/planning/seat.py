@@ -18,6 +18,7 @@ CELL = 0.004
 """Metres: side of the cells that a pressed area is counted in."""
 _COARSE = tuple(np.radians(np.arange(-20, 21, 4)))  # rad by which a hand is turned about each of two axes
 _FINE = tuple(np.radians(np.arange(-3, 4)))
+_FOLLOWED = 2  # times that a hand is turned on where the part still gets narrower
 _DRIFT = 0.001  # metres per rad that a turn must win: round things are as wide from all sides
 _GIVES = 0.0008  # metres that a thing gets narrower where it would turn out of the pads
 _NEAR = 0.0015  # metres from an outermost point that a soft pad presses, or that a scan is wrong by
@@ -61,15 +62,18 @@ def _seat(T: np.ndarray, points: np.ndarray, normals: np.ndarray, widest: float,
     T = T.copy()
     for angles in (_COARSE, _FINE):
         for axis in (2, 1):  # about the approach, then about the pads' long side
-            turns = T @ _turns(angles, axis)
-            found = [_between(it, points, widest, pads) for it in turns]
-            widths = np.array([it[1] - it[0] for it in found])
-            straight, best = len(angles) // 2, int(np.argmin(widths + _DRIFT * np.abs(np.array(angles))))
-            if not np.isfinite(widths[straight]):
-                return none
-            if best in (0, len(angles) - 1) and widths[straight] - widths[best] > _GIVES:
+            for _ in range(_FOLLOWED):
+                turns = T @ _turns(angles, axis)
+                low, high, *_ = _between(turns, points, widest, pads)
+                widths = high - low
+                straight, best = len(angles) // 2, int(np.argmin(widths + _DRIFT * np.abs(np.array(angles))))
+                if not np.isfinite(widths[straight]):
+                    return none
+                T = turns[best]
+                if best not in (0, len(angles) - 1) or widths[straight] - widths[best] <= _GIVES:
+                    break
+            else:
                 return none  # it would turn further and further out of the pads
-            T = turns[best]
     low, high, local, between = _between(T, points, widest, pads)
     if not high - low < widest:
         return none
@@ -87,14 +91,16 @@ def _seat(T: np.ndarray, points: np.ndarray, normals: np.ndarray, widest: float,
 
 
 def _between(T: np.ndarray, points: np.ndarray, widest: float, pads: Pads) -> tuple:
-    """From where to where along x something is between the pads, all points in the hand's frame, and which are."""
-    local = (points - T[:3, 3]) @ T[:3, :3]
-    x, y, z = local.T
+    """From where to where along x something is between pads T (..., 4, 4), points in its frame, and which are."""
+    local = (points - T[..., None, :3, 3]) @ T[..., :3, :3]
+    x, y, z = np.moveaxis(local, -1, 0)
     between = (np.abs(y) < pads.half_width) & (z < pads.beyond) & (z > -pads.behind) & (np.abs(x) < widest)
-    if between.sum() < 2 * _LEAST:
-        return -np.inf, np.inf, local, between
-    low, high = np.partition(x[between], [_STRAYS, -1 - _STRAYS])[[_STRAYS, -1 - _STRAYS]]
-    return low, high, local, between
+    if x.shape[-1] <= _STRAYS:
+        return np.full(x.shape[:-1], -np.inf), np.full(x.shape[:-1], np.inf), local, between
+    low = np.partition(np.where(between, x, np.inf), _STRAYS)[..., _STRAYS]
+    high = np.partition(np.where(between, x, -np.inf), -1 - _STRAYS)[..., -1 - _STRAYS]
+    few = between.sum(-1) < 2 * _LEAST
+    return np.where(few, -np.inf, low), np.where(few, np.inf, high), local, between
 
 
 def _cells(y: np.ndarray, z: np.ndarray) -> int:

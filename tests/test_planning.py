@@ -276,7 +276,7 @@ class Watched:
     def touching(self, q, openings):
         return None
 
-    def clearance(self, q, openings):
+    def clearance(self, q, openings, most=np.inf):
         self.asked.append(openings)
         return 1.0
 

@@ -134,6 +134,8 @@ def test_distances_are_those_of_geometry():
     closed = {"left": 0.0}
     clearance = Collision(robot, [near]).clearance(robot.home, closed)
     assert 0.9 * min(gap, 0.0168) < clearance < 1.1 * gap  # links of an arm are no further apart
+    for most in (0.5 * clearance, 2 * clearance):
+        assert np.isclose(Collision(robot, [near]).clearance(robot.home, closed, most), min(clearance, most))
     inside = near.moved(T - np.pad(0.03 * tool[:3, 2:3], ((0, 1), (3, 0))))
     touched = Collision(robot, [inside]).touching(robot.home, closed)
     assert touched is not None and "ball" in touched and "finger" in touched[0]

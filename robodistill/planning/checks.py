@@ -95,7 +95,7 @@ def _clearance(
             if inside:  # told to close further than the part lets it, also while it closes and opens
                 apart[hold.arm] = max(hold.width, apart[hold.arm])
         around.put(Ts[k])
-        found = around.clearance(q[k], apart)
+        found = around.clearance(q[k], apart, least)
         if found < least:
             least, at = found, float(now)
             touched = around.touching(q[k], apart) if found <= 0 else None

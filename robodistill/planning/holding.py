@@ -172,7 +172,7 @@ class Holding:
 
         def near(Ts_part: np.ndarray, q_arm: np.ndarray, apart: float) -> bool:
             around.put(Ts_part)
-            return around.clearance(self.whole({arm: q_arm}), {arm: apart}) < CLEAR
+            return around.clearance(self.whole({arm: q_arm}), {arm: apart}, CLEAR) < CLEAR
 
         try:
             path, cost = follow(solver, Ts, touches)

@@ -18,7 +18,7 @@ from robodistill.planning.branch import STAGES, Branch, Miss
 from robodistill.planning.checks import CLEAR, check_plan
 from robodistill.planning.grasps import PartGrasps, for_plan
 from robodistill.planning.holding import Holding
-from robodistill.planning.smooth import smoothed
+from robodistill.planning.smooth import ENOUGH, smoothed
 from robodistill.planning.task import Task
 from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.planning.workpiece import Surroundings, Workpiece
@@ -157,7 +157,7 @@ class Planner:
 
         def clearance(k: int, q: np.ndarray) -> float:
             around.put(self.holding.Ts_key[k])
-            return around.clearance(q, apart)
+            return around.clearance(q, apart, 2 * ENOUGH)
 
         targets = {it.arm: self.holding.Ts_key[:, it.part] @ it.T_part_grasp for it in pair}
         path = smoothed(self.robot, targets, path, clearance, lambda arm, q: self._exact(targets, arm, q))

@@ -19,8 +19,9 @@ _BEND, _MOVE = 6.0, 1.0  # of second and first differences of the joints
 _STAY = 0.5  # of the change, which keeps the linearisation true
 _INSIDE = 20.0  # of what goes nearer to a limit than `_ROOM`
 _ROOM = 0.06  # rad
-_AWAY = 60.0  # 1/metre: of clearance below `_ENOUGH`
-_ENOUGH = 0.008  # metres
+_AWAY = 60.0  # 1/metre: of clearance below `ENOUGH`
+ENOUGH = 0.008
+"""Metres of clearance from which more is no better."""
 _DELTA = 1e-4  # rad, of numeric derivatives
 
 
@@ -64,13 +65,13 @@ def smoothed(
         over = np.maximum(limits[:, 0] + _ROOM - q, 0) - np.maximum(q - limits[:, 1] + _ROOM, 0)
         A.append(_INSIDE * diags((over != 0).astype(float).ravel()))
         b.append(_INSIDE * over.ravel())
-        near = np.flatnonzero(gaps < _ENOUGH)
+        near = np.flatnonzero(gaps < ENOUGH)
         if len(near):
             slopes = np.zeros((len(near), count, width))
             for n, k in enumerate(near):
                 slopes[n, k] = _slope(clearance, k, best[k], columns, gaps[k])
             A.append(_AWAY * slopes.reshape(len(near), -1))
-            b.append(_AWAY * (_ENOUGH - gaps[near]))
+            b.append(_AWAY * (ENOUGH - gaps[near]))
         A, b = vstack(A).tocsc(), np.concatenate(b)
         step = spsolve((A.T @ A).tocsc(), A.T @ b).reshape(count, width)
         step *= min(1.0, 0.3 / max(np.abs(step).max(), 1e-9))
@@ -79,7 +80,7 @@ def smoothed(
             if tried is None:
                 continue
             found = np.array([clearance(k, row) for k, row in enumerate(tried)])
-            if found.min() > min(gaps.min(), _ENOUGH) * 0.9 and _rough(tried) < _rough(best) + 20 * _gain(found, gaps):
+            if found.min() > min(gaps.min(), ENOUGH) * 0.9 and _rough(tried) < _rough(best) + 20 * _gain(found, gaps):
                 best, gaps = tried, found
                 break
         else:
@@ -89,7 +90,7 @@ def smoothed(
 
 def _gain(found: np.ndarray, gaps: np.ndarray) -> float:
     """Metres of clearance below what is enough that were won, over all key frames."""
-    return float((np.minimum(found, _ENOUGH) - np.minimum(gaps, _ENOUGH)).sum())
+    return float((np.minimum(found, ENOUGH) - np.minimum(gaps, ENOUGH)).sum())
 
 
 def _rough(q: np.ndarray) -> float:

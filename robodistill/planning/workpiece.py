@@ -85,9 +85,9 @@ class Surroundings:
         """What touches in a configuration (J,)."""
         return self._collision.touching(q, openings)
 
-    def clearance(self, q: np.ndarray, openings: dict[str, float]) -> float:
-        """Metres to the nearest thing that must not be touched."""
-        return self._collision.clearance(q, openings)
+    def clearance(self, q: np.ndarray, openings: dict[str, float], most: float = np.inf) -> float:
+        """Metres to the nearest thing that must not be touched, or at most so many."""
+        return self._collision.clearance(q, openings, most)
 
 
 def _links(robot: Robot, arm: str) -> list[str]:

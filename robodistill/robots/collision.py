@@ -29,6 +29,7 @@ class Collision:
         self.robot = robot
         self._coal = load_coal()
         self._request, self._result = self._coal.CollisionRequest(), self._coal.CollisionResult()
+        self._near = self._coal.CollisionRequest()
         self._distance, self._measured = self._coal.DistanceRequest(), self._coal.DistanceResult()
         shapes = [(link, shape) for link, found in robot.model.shapes.items() for shape in found]
         self._links = [link for link, _ in shapes]
@@ -56,14 +57,23 @@ class Collision:
         """Whether a configuration (J,) touches anything."""
         return self.touching(q, openings) is not None
 
-    def clearance(self, q: np.ndarray, openings: dict[str, float] | None = None) -> float:
-        """Distance to the nearest thing, metres; at most 0 where something touches."""
+    def clearance(self, q: np.ndarray, openings: dict[str, float] | None = None, most: float = np.inf) -> float:
+        """Distance to the nearest thing, metres; at most 0 where something touches.
+
+        Args:
+            most: What is further away is told as this, and costs little: only whether it is there is looked at.
+        """
         gaps = self._gaps(q, openings)
-        nearest = np.inf
+        nearest = most
         for k in np.argsort(gaps):
             if gaps[k] >= nearest:
                 break
             a, b = self._pairs[k]
+            if np.isfinite(nearest):
+                self._near.security_margin = max(nearest, 0.0)
+                self._result.clear()
+                if not self._coal.collide(self._bodies[a], self._bodies[b], self._near, self._result):
+                    continue
             self._measured.clear()
             found = self._coal.distance(self._bodies[a], self._bodies[b], self._distance, self._measured)
             nearest = min(nearest, found)

@@ -100,7 +100,7 @@ def _run(lid=None, base=None, touches=1.0):
     middles = {"box": np.zeros(3), "lid": np.array([0, 0.1, 0])}
     joints = [("revolute", "box", "lid", np.array([1.0, 0, 0]), 1.0)]
     goal = Goal({"box": np.eye(4), "lid": end}, middles, "box", True, joints)
-    return judge_follow(recording, _Robot(), [Held("left", "lid", 0.5, 1.5)], goal)
+    return judge_follow(recording, _Robot(), [Held("left", ("lid",), 0.5, 1.5)], goal)
 
 
 def _shifted(x=0.0, turn=0.0):
@@ -169,17 +169,28 @@ def test_an_object_rests_as_it_was_scanned(demonstrated):
 def test_what_is_held_is_what_the_pads_press():
     """A stapler's base is held across; the middle between the pads is nearer to its arm."""
     pytest.importorskip("mujoco", reason="needs mujoco: pip install robodistill[sim]")
-    from robodistill.pipeline.rehearse import _part_at
+    from scipy.spatial import cKDTree
+    from trimesh.sample import sample_surface
+
+    from robodistill.pipeline.rehearse import _parts_at
     from robodistill.sim.articulated.make import draw_object
 
     rest = draw_object("stapler", 31)[0]
     base = np.concatenate([it.solid.mesh.vertices for it in rest.spec.pieces if it.part == "base"])
     middle = rest.posed(np.zeros(1)).spec.bounds.mean(0)
     sides = np.array([[middle[0], y, base[:, 2].min() + 0.006] for y in (base[:, 1].min(), base[:, 1].max())])
-    assert _part_at(rest, np.column_stack([sides, np.ones(2)]).T) == "base"
+    assert _parts_at(rest, np.column_stack([sides, np.ones(2)]).T) == ("base",)
     arm = np.concatenate([it.solid.mesh.vertices for it in rest.spec.pieces if it.part == "arm"])
     tip = arm[arm[:, 0] > arm[:, 0].max() - 0.02].mean(0)
-    assert _part_at(rest, np.append(tip, 1)[:, None].repeat(2, 1)) == "arm"
+    assert _parts_at(rest, np.append(tip, 1)[:, None].repeat(2, 1)) == ("arm",)
+    lamp = draw_object("lamp", 31)[0]  # at its elbow pads press either part
+    upper, lower = (
+        np.concatenate([sample_surface(it.solid.mesh, 5000, seed=0)[0] for it in lamp.spec.pieces if it.part == part])
+        for part in ("upper arm", "lower arm")
+    )
+    away, nearest = cKDTree(lower).query(upper)
+    elbow = (upper[away.argmin()] + lower[nearest[away.argmin()]]) / 2
+    assert set(_parts_at(lamp, np.append(elbow, 1)[:, None])) == {"upper arm", "lower arm"}
 
 
 def test_a_plan_works_in_physics_and_not_with_open_grippers(demonstrated, tmp_path, capsys):

@@ -20,7 +20,8 @@ from robodistill.sim.robot_body import COMPLIANT
 from robodistill.sim.views import look_at
 
 _SAME = 1e-4  # metres by which an object made again may differ from its truth
-_SAMPLES = 1000  # points that stand for a solid's surface
+_AS_NEAR = 0.001  # metres further away than the nearest part, for pads to press either
+_SAMPLES = 20000  # points that stand for a solid's surface
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ def rehearse(
     arena = Arena(bench.spec, robot, bench.state, bench.watched, COMPLIANT)  # its hands close a chain with the table
     recording = run_filmed(arena, motion, film, progress, beside(T_world_object))
     object_scan = np.linalg.inv(T_scan_object)
-    holds = [Held(hold.arm, _part_at(rest, object_scan @ _contacts(hold)), hold.start, hold.end) for hold in plan.holds]
+    holds = [Held(it.arm, _parts_at(rest, object_scan @ _contacts(it)), it.start, it.end) for it in plan.holds]
     goal = demonstrated(truth, Ts, rest, plan.base == "stays")
     return Rehearsed(judge_follow(recording, robot, holds, goal), recording)
 
@@ -132,8 +133,8 @@ def _contacts(hold: PartHold) -> np.ndarray:
     return np.column_stack([T[:, 3] + side * half * T[:, 0] for side in (-1.0, 1.0)])
 
 
-def _part_at(rest: Articulated, contacts: np.ndarray) -> str:
-    """The part whose surface is nearest to homogeneous points (4, n) together, object frame."""
+def _parts_at(rest: Articulated, contacts: np.ndarray) -> tuple[str, ...]:
+    """The parts whose surfaces are nearest to homogeneous points (4, n) together, object frame; several in a joint."""
     from scipy.spatial import cKDTree
     from trimesh.sample import sample_surface
 
@@ -142,4 +143,5 @@ def _part_at(rest: Articulated, contacts: np.ndarray) -> str:
         points = sample_surface(piece.solid.mesh, _SAMPLES, seed=0)[0]
         gap = cKDTree(points).query(contacts[:3].T)[0]
         gaps[piece.part] = np.minimum(gap, gaps.get(piece.part, np.inf))
-    return min(gaps, key=lambda part: float(gaps[part].sum()))
+    away = {part: float(gap.mean()) for part, gap in gaps.items()}
+    return tuple(part for part in away if away[part] <= min(away.values()) + _AS_NEAR)

@@ -28,7 +28,8 @@ class Held:
     """An arm is to hold a part."""
 
     arm: str
-    part: str
+    parts: tuple[str, ...]
+    """Where its pads press; of parts that meet there, any."""
     start: float
     """Seconds."""
     end: float
@@ -108,7 +109,7 @@ def judge_follow(recording: Recording, robot: Robot, holds: Sequence[Held], goal
     held: dict[str, float] = {}
     for hold in holds:
         held[hold.arm] = min(held.get(hold.arm, 1.0), _touching(recording, robot, hold))
-    allowed = {(link, hold.part) for hold in holds for link in robot.arm(hold.arm).hand}
+    allowed = {(link, part) for hold in holds for part in hold.parts for link in robot.arm(hold.arm).hand}
     others = tuple(sorted(f"{a} {b}" for a, b in recording.contacts if (a, b) not in allowed))
     reason = _reason(place, turn, off, base, held)
     return FollowVerdict(not reason, reason, place, turn, off, base, held, others)
@@ -124,7 +125,8 @@ def _value(kind: str, axis: np.ndarray, T: np.ndarray) -> float:
 def _touching(recording: Recording, robot: Robot, hold: Held) -> float:
     inside = (recording.times >= hold.start) & (recording.times <= hold.end)
     none = np.zeros(len(inside), bool)
-    touched = [recording.contacts.get((link, hold.part), none) for link in robot.arm(hold.arm).hand]
+    hand = robot.arm(hold.arm).hand
+    touched = [recording.contacts.get((link, part), none) for link in hand for part in hold.parts]
     return round(float(np.any(touched, axis=0)[inside].mean()), 4)
 
 

@@ -33,8 +33,8 @@ class Entity:
             callback_group.add_entity(self)
 
     def take(self) -> Callable[[], Any] | None:
-        """What is to be run for what has come; None where nothing has."""
-        raise NotImplementedError
+        """What is to be run for what has come; None where nothing has, as for what only sends."""
+        return None
 
     def _endpoints(self) -> tuple[tuple, tuple]:
         """Readers and writers."""

@@ -129,9 +129,9 @@ def _compare(figures: Figures, teacher: TruthTeacher, scan: Scan, maps: list[Ten
     """The ways on the same maps, one after the other in one run."""
     config, times = FeaturesConfig(), {}
 
-    def timed(name: str, make, times_run: int = 1) -> FeatureLayer:
+    def timed(name: str, make, runs: int = 1) -> FeatureLayer:
         found = []
-        for _ in range(times_run):
+        for _ in range(runs):
             gc.collect()
             gc.disable()  # a full collection takes a sixth of the time of an uplift, and falls on any of the ways
             start = time.perf_counter()

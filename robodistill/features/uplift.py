@@ -41,8 +41,8 @@ def uplift(
     Args:
         field: N Gaussians.
         views: Where the maps were seen from.
-        maps: (h, w, D) for each view, cells evenly over the image; each is asked for twice, so a lazy sequence should
-            keep what is dear. Zero cells say nothing.
+        maps: (h, w, D) for each view, cells evenly over the image; each is asked for twice and sixteen are held at
+            once, so a lazy sequence should keep what is dear. Zero cells say nothing.
         config: `dims` = 0 keeps all D.
         teacher: Spec that is written into the layer.
 

@@ -7,11 +7,10 @@ added must be connected to what was selected.
 """
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from robodistill.grasp.surface import Surface
+from robodistill.grasp.whole import linked
 
 _ABOVE = 0.003  # metres above the support from where a Gaussian may be of a thing: a field knows it no better
 _AROUND = 0.10  # metres around a selection that are looked at
@@ -59,9 +58,7 @@ def mended(selected: np.ndarray, place: Surface) -> np.ndarray:
 def _connected(ids: np.ndarray, points: np.ndarray, mine: np.ndarray, alike: np.ndarray) -> np.ndarray:
     """Of Gaussians that are alike, the connected pieces of which enough is selected."""
     rows = np.flatnonzero(alike)
-    pairs = cKDTree(points[rows]).query_pairs(_GAP, output_type="ndarray")
-    links = coo_matrix((np.ones(len(pairs), bool), tuple(pairs.T)), shape=(len(rows),) * 2)
-    piece = connected_components(links, directed=False)[1]
+    piece = linked(cKDTree(points[rows]).query_pairs(_GAP, output_type="ndarray"), len(rows))
     share = np.bincount(piece, weights=mine[rows]) / np.bincount(piece)
     return ids[rows[share[piece] >= _SHARE]]
 

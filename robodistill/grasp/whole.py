@@ -1,8 +1,8 @@
 """A thing that stands free is taken hold of as a whole, whatever of it a phrase selected: a bottle with its cap.
 
 Kerr et al., "LERF-TOGO", CoRL 2023, flood the whole object from what a phrase found by features of DINO. Ours is by
-shape alone: of a connected piece above the support that was nearly all selected, what stands over or under the rest. A
-neighbour that touches stands beside it, and is left out.
+shape alone: of a connected piece above the support of which at least half was selected, what stands over or under the
+rest. A neighbour that touches stands beside it, and is left out.
 """
 
 import numpy as np
@@ -22,13 +22,17 @@ def standing_pieces(place: Surface) -> tuple[np.ndarray, np.ndarray]:
     """Gaussians (n,) above the support, and (n,) the number of the connected piece that each is of."""
     points, owners = (values[place.heights(place.points) > _ABOVE] for values in (place.points, place.ids))
     ids, owner = np.unique(owners, return_inverse=True)
-    pairs = owner[cKDTree(points).query_pairs(_GAP, output_type="ndarray")]
-    links = coo_matrix((np.ones(len(pairs), bool), tuple(pairs.T)), shape=(len(ids),) * 2)
-    return ids, connected_components(links, directed=False)[1]
+    return ids, linked(owner[cKDTree(points).query_pairs(_GAP, output_type="ndarray")], len(ids))
+
+
+def linked(pairs: np.ndarray, count: int) -> np.ndarray:
+    """(count,) the number of the connected piece that each of so many is of, by pairs (m, 2) that are linked."""
+    links = coo_matrix((np.ones(len(pairs), bool), tuple(pairs.T)), shape=(count, count))
+    return connected_components(links, directed=False)[1]
 
 
 def completed(selected: np.ndarray, pieces: tuple[np.ndarray, np.ndarray], place: Surface) -> np.ndarray:
-    """Selected Gaussians, and what else of a standing piece that they make most of is over or under them; ascending."""
+    """Selected Gaussians, and what else of a standing piece that they make half of is over or under them; ascending."""
     ids, piece = pieces
     if not len(ids):
         return np.unique(selected)

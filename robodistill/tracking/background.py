@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from robodistill.tracking.occluder import palette, unlike
+
 _KEPT = 15  # frames
 _MARGIN = 5  # pixels around the object that count as covered: its blur, its contact shadow
 _ALIKE = 0.06  # brightness
@@ -15,6 +17,8 @@ _GRAIN = 0.8  # pixels over which light is measured
 _TINT = 0.04  # brightness by which a shadow's colour may differ
 _SHADES = (0.4, 1.4)  # brightness of a surface in shadow, and out of one
 _BELIEVED = 0.9  # share of a difference that is put down to light: the object may be of the background's colour, too
+_AROUND, _ENOUGH = 30, 100  # pixels around the object, and how many of them, that tell what may be behind it
+_STILL_LIKE = (0.6, 1.4)  # brightness of what is like that
 _SAMPLES = 24  # frames that are asked
 
 
@@ -22,8 +26,13 @@ class Background:
     """First what the first frame shows beside the object, where later ones agree, and elsewhere what most frames agree
     on; where they do not, the median over those that the followed object left free."""
 
-    def __init__(self, frames: Sequence[np.ndarray], covered: np.ndarray) -> None:
-        """From all (H, W, 3) uint8 frames of a video, and (H, W) bool where the object is in the first of them."""
+    def __init__(self, frames: Sequence[np.ndarray], covered: np.ndarray, colors: np.ndarray | None = None) -> None:
+        """From all (H, W, 3) uint8 frames of a video, and (H, W) bool where the object is in the first of them.
+
+        Args:
+            colors: (K, 3) that the object has: what is none of them and not behind it covers it, see `occluder`.
+        """
+        self.colors = colors
         chosen = np.linspace(0, len(frames) - 1, min(_SAMPLES, len(frames))).astype(int)
         stack = np.stack([frames[k] for k in chosen]).astype(np.float32) / 255
         first = stack[0]
@@ -40,7 +49,10 @@ class Background:
         mean = (stack * like_first[..., None]).sum(0) / like_first.sum(0)[..., None]
         self._common = np.where(as_first[..., None], mean, common).astype(np.float32)
         self._first = as_first
-        self._stable = (as_first | (agreed > _OFTEN)).astype(np.float32)
+        around = cv2.dilate(covered.astype(np.uint8), np.ones((2 * _AROUND + 1,) * 2, np.uint8)) > 0
+        around &= as_first
+        self.around = palette(first[around]) if np.count_nonzero(around) > _ENOUGH else None
+        self._stable = (as_first | ((agreed > _OFTEN) & ~self._strange(common))).astype(np.float32)
         self._frames: list[np.ndarray] = []
         self._added, self._every = 0, 1
         self.rgb = self._common
@@ -57,6 +69,7 @@ class Background:
         if (self._added - 1) % self._every:
             return
         covered = cv2.dilate(covered.astype(np.uint8), np.ones((2 * _MARGIN + 1,) * 2, np.uint8)) > 0
+        covered |= self._strange(rgb)
         open_ = ~self._first  # nothing else is learned anew
         self._frames.append(np.where(covered[open_][:, None], np.float32(np.inf), rgb[open_]))
         if len(self._frames) > _KEPT:
@@ -70,6 +83,12 @@ class Background:
         self.known, self.rgb = self._stable.copy(), self._common.copy()
         self.known[open_] = np.maximum(self.known[open_], sure)
         self.rgb[open_] = np.where(sure[:, None], middle, self.rgb[open_])
+
+    def _strange(self, rgb: np.ndarray) -> np.ndarray:
+        """(H, W) bool: unlike what the first frame shows around the object, as a hand that stays where it was is."""
+        if self.around is None:
+            return np.zeros(rgb.shape[:2], bool)
+        return unlike(cv2.GaussianBlur(rgb, (0, 0), _GRAIN), self.around, _STILL_LIKE)
 
     def under(self, rgb: np.ndarray) -> np.ndarray:
         """(H, W, 3) the background in the light of a frame (H, W, 3): shadows move over it with hands and object.

@@ -15,6 +15,8 @@ from robodistill.field.render import shortest_axes, turned_to
 from robodistill.geometry.camera import Camera
 from robodistill.raster.rasterize import rasterize, view_colors
 
+_LOW_PASS = 0.15  # square pixels; a scan's edge pixels are mixtures, so that things are half a pixel too wide in it
+
 
 @dataclass(frozen=True, eq=False)
 class Window:
@@ -183,7 +185,7 @@ class PartModel:
             normal = turned_to(axes, own.means, T)
             columns = torch.cat([color, torch.ones_like(color[:, :1]), depth[:, None], normal], 1)
             gaussians = (own.means, own.quats_wxyz, own.scales, own.opacities)
-            layers.append(rasterize(*gaussians, columns, T[None], *view)[0][0])
+            layers.append(rasterize(*gaussians, columns, T[None], *view, eps2d=_LOW_PASS)[0][0])
         stack = torch.stack(layers).numpy()
         return Layers(stack[..., :3], stack[..., 3], stack[..., 4], stack[..., 5:])
 

@@ -186,11 +186,13 @@ class _Drawn:
     error: np.ndarray
     empty: np.ndarray
     known: np.ndarray
+    usable: np.ndarray | None
 
     def cost(self, spread: float) -> float:
         """See `Quadratic.cost`."""
         without = np.where(self.known[self.active] > 0.5, robust(self.empty, spread)[self.active], _UNKNOWN)
-        return float((robust(self.error, spread)[self.active] - without).sum()) / 1000
+        gains = robust(self.error, spread)[self.active] - without
+        return float(gains.sum() if self.usable is None else gains @ self.usable[self.active]) / 1000
 
 
 def _checkered(shape: tuple[int, int]) -> np.ndarray:
@@ -223,10 +225,11 @@ def _draw(
     error = _blurred(layers.over(lit, behind) - seen, blur)
     # an edge over an unknown background says nothing
     weight = (np.clip(1 - through + known, 0, 1) ** 2) ** 2 if known.min() < 1 else np.ones_like(known)
-    if picture.usable is not None:
-        weight = weight * picture.usable[window.pixels]
+    usable = None if picture.usable is None else picture.usable[window.pixels]
+    if usable is not None:
+        weight = weight * usable
     empty = _blurred(behind - seen, blur)
-    return _Drawn(layers, window, lit, normal, through < 1 - _LEAST_ALPHA, weight, error, empty, known)
+    return _Drawn(layers, window, lit, normal, through < 1 - _LEAST_ALPHA, weight, error, empty, known, usable)
 
 
 def lit_by(layers: Layers, lights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -26,6 +26,7 @@ _BOX_REACH, _BOX_STD = np.radians(15), np.radians(1)  # from a box's edge, withi
 _KNOWN = 0.02  # of the object's size, to which the search for values is believed
 _OBJECTION = 0.03  # thousands of pixels by which a frame's own answer must be nearer to be kept
 _SEEN = 0.5  # share of a part that the frame must agree with
+_WORSE = 1.05  # of the error of the frame before
 _NOTHING = 0.1  # share of a part, below which the frame says nothing of it
 
 
@@ -74,7 +75,7 @@ def refine(
     quadratics: list[Quadratic | None] = [None] * len(frames)
     for k in range(config.joint_rounds):
         follower = Follower(model, config, articulation)
-        # there and back: what is lost on the way there is found again from the other side
+        # there and back
         order = range(len(frames)) if k % 2 == 0 else range(len(frames) - 1, -1, -1)
         for done, t in enumerate(order):
             image, q = picture(t), quadratics[t]
@@ -82,6 +83,12 @@ def refine(
             starts = _near(states, t) if film and (q is None or _lost(q)) else [states[t]]
             start = follower.best_start(image, starts, light)
             states[t], quadratics[t] = follower.solve(image, start, articulation.poses(start), light, q is None)
+            # what is lost is found again from the side that it is not lost on
+            if film and done and quadratics[t].misfit > _WORSE * quadratics[order[done - 1]].misfit:
+                before = states[order[done - 1]]
+                other = follower.solve(image, before, articulation.poses(before), light, wide=False)
+                if other[1].cost < quadratics[t].cost:
+                    states[t], quadratics[t] = other
             progress(f"joints, round {k + 1}", done + 1, len(frames))
         smooth = None
         if paths is not None:

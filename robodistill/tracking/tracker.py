@@ -11,18 +11,21 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from robodistill.config import TrackingConfig
+from robodistill.errors import HonestNo
 from robodistill.geometry.camera import Camera
 from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import Articulation, FreeParts, OnePiece
 from robodistill.tracking.background import Background
 from robodistill.tracking.lost import Lost
 from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.occluder import field_palette, occluded
 from robodistill.tracking.photometric import Picture, Quadratic, linearize, misfit, window_of
 from robodistill.tracking.priors import contact_terms, find_contacts, pull, together
 
 _REJOINED = 0.02  # of the object's size from where a part would be if it went with its neighbour
 _ASTRAY = 0.008  # metres by which a part on its joint may be off from where it is looked for
 _EVERY = 4  # frames; in one of so many lost parts are looked for
+_LEAST_SEEN = 0.35  # of the object, in the median frame, for the film to show it at all
 _SETTLED = 2e-4  # metres and rad of a step after which no more is taken
 
 
@@ -56,25 +59,45 @@ class Follower:
             lights: (P, 4) of `Quadratic`, to start from.
             wide: First with the blur that lets far things be felt.
         """
+        near = self._sharp(picture, state, lights, wanted)
+        if not wide:
+            return near
+        # what is blurred leads far, but a little astray along what the picture hardly shows, such as distance
+        far = self._sharp(picture, *self._blurred(picture, state, wanted, lights), wanted)
+        return near if near[1].cost < far[1].cost else far
+
+    def _blurred(
+        self, picture: Picture, state: Any, wanted: np.ndarray, lights: np.ndarray | None
+    ) -> tuple[Any, np.ndarray | None]:
+        """State and lights after some steps on a blurred picture of half the size."""
         # first the whole, which much is seen of, then its parts; on joints both are one
-        whole = self.config.wide_steps // 2 if wide and self.free else 0
-        wide_steps = self.config.wide_steps - self.config.wide_steps // 2 if wide else 0
-        steps = [(0.5 * self.config.blur, 1.4 * self.config.spread)] * (whole + wide_steps)
-        steps += [(0.0, self.config.spread)] * self.config.fine_steps
-        best, kept = None, state
-        for k, (blur, spread) in enumerate(steps):
+        whole = self.config.wide_steps // 2 if self.free else 0
+        for k in range(whole + self.config.wide_steps - self.config.wide_steps // 2):
+            along = OnePiece(self.model.centers) if k < whole else self.coordinates
             Ts = self.coordinates.poses(state)
-            q = linearize(self.model, Ts, picture.half if blur > 0 else picture, spread, lights, blur)
+            q = linearize(self.model, Ts, picture.half, 1.4 * self.config.spread, lights, 0.5 * self.config.blur)
+            if not np.isfinite(q.cost):
+                break
+            state, lights = along.moved(state, self._step(along, state, Ts, q, wanted)), q.lights
+        return state, lights
+
+    def _sharp(
+        self, picture: Picture, state: Any, lights: np.ndarray | None, wanted: np.ndarray
+    ) -> tuple[Any, Quadratic]:
+        """The best state that some steps on the picture as it is come by."""
+        best, kept = None, state
+        for _ in range(self.config.fine_steps):
+            Ts = self.coordinates.poses(state)
+            q = linearize(self.model, Ts, picture, self.config.spread, lights)
             if not np.isfinite(q.cost):
                 break
             lights = q.lights
-            if blur == 0 and (best is None or q.cost < best.cost):
+            if best is None or q.cost < best.cost:
                 best, kept = q, state
-            along = OnePiece(self.model.centers) if k < whole else self.coordinates
-            x = self._step(along, state, Ts, q, wanted)
-            if blur == 0 and np.abs(x).max() < _SETTLED:
+            x = self._step(self.coordinates, state, Ts, q, wanted)
+            if np.abs(x).max() < _SETTLED:
                 return kept, best
-            state = along.moved(state, x)
+            state = self.coordinates.moved(state, x)
         last = linearize(self.model, self.coordinates.poses(state), picture, self.config.spread, lights)
         return (state, last) if best is None or last.cost <= best.cost else (kept, best)
 
@@ -140,6 +163,7 @@ def follow(
     config: TrackingConfig | None = None,
     usable: Sequence[np.ndarray] | None = None,
     progress: Progress = silent,
+    background: Background | None = None,
 ) -> Followed:
     """Follow the parts through a video from a fixed camera.
 
@@ -147,11 +171,14 @@ def follow(
         frames: (H, W, 3) uint8 each.
         Ts_first: (P, 4, 4) poses in the first frame, right to a few percent of the object's size.
         usable: (H, W) weights of each frame's pixels, 0 on people, where something says so.
+        background: That is known already; where None it is learned from frame to frame.
     """
     config = config or TrackingConfig()
     follower = Follower(model, config, FreeParts(model.centers))
     lost = Lost(model, config, follower.solve)
-    background = Background(frames, _covered(model, Ts_first, camera))
+    learned = background is None
+    if learned:
+        background = Background(frames, _covered(model, Ts_first, camera), field_palette(model.field))
     poses, quadratics, lights = [], [], None
     for k, image in enumerate(frames):
         picture = picture_of(image, camera, background, None if usable is None else usable[k])
@@ -162,15 +189,33 @@ def follow(
         lights = q.sure_lights
         poses.append(Ts)
         quadratics.append(q)
-        background.add(picture.rgb, _covered(model, Ts, camera))
+        if learned:
+            background.add(picture.rgb, _covered(model, Ts, camera))
         progress("track", k + 1, len(frames), f"{100 * q.visible.mean():.0f} % seen")
     return Followed(np.stack(poses), quadratics, background)
 
 
+def check_seen(quadratics: Sequence[Quadratic], least: float = _LEAST_SEEN) -> None:
+    """
+    Raises:
+        HonestNo: Frames do not agree with the object that was followed in them.
+    """
+    seen = float(np.median([(q.visible * q.area).sum() / max(q.area.sum(), 1) for q in quadratics]))
+    if not seen > least:
+        raise HonestNo(
+            f"the film does not show this object moving: its median frame agrees with {100 * seen:.0f} % of it "
+            f"(at least {100 * least:.0f} % are needed)"
+        )
+
+
 def picture_of(image: np.ndarray, camera: Camera, background: Background, usable: np.ndarray | None = None) -> Picture:
-    """A frame (H, W, 3) uint8 over what is known of its background."""
+    """A frame (H, W, 3) uint8 over what is known of its background, without what covers the object there."""
     rgb = image.astype(np.float32) / 255
-    return Picture(rgb, background.under(rgb), background.known, camera, usable)
+    behind = background.under(rgb)
+    if background.colors is not None:
+        clear = (~occluded(rgb, behind, background.known, background.colors, background.around)).astype(np.float32)
+        usable = clear if usable is None else usable * clear
+    return Picture(rgb, behind, background.known, camera, usable)
 
 
 def _predictions(poses: list[np.ndarray]) -> list[np.ndarray]:

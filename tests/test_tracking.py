@@ -9,7 +9,7 @@ from two_boxes import CAMERA, FRAMES, HINGE, make_film, make_model, start
 
 from robodistill.config import TrackingConfig
 from robodistill.errors import BadInput, HonestNo, UnsupportedVersion
-from robodistill.tracking.articulation import Articulation, OnePiece, State, in_order, joint_motion, moved_parts
+from robodistill.tracking.articulation import Articulation, State, Tied, in_order, joint_motion, moved_parts
 from robodistill.tracking.background import Background
 from robodistill.tracking.joint_trial import try_joints
 from robodistill.tracking.look import Look
@@ -18,10 +18,9 @@ from robodistill.tracking.motion import Joint, PartMotion
 from robodistill.tracking.photometric import Picture, linearize, misfit, unlit
 from robodistill.tracking.priors import find_contacts, together
 from robodistill.tracking.refine import refine
-from robodistill.tracking.regroup import merged
 from robodistill.tracking.track import track_parts
 from robodistill.tracking.tracker import Followed
-from robodistill.tracking.unite import united
+from robodistill.tracking.unite import merged, united
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +126,7 @@ def test_shadows_are_light_on_the_background():
 def test_what_is_hidden_goes_with_its_neighbour(model: PartModel):
     """Moved by one twist, all parts stay to each other; a part left behind is drawn to where its neighbour went."""
     Ts, x = np.stack([start()] * 2), np.array([0.02, -0.01, 0.03, 0.2, -0.1, 0.3])
-    whole = OnePiece(model.centers)
+    whole = Tied(model.centers, np.zeros(2, int))
     after = whole.moved(Ts, x)
     assert np.allclose(np.linalg.inv(after[0]) @ after[1], np.linalg.inv(Ts[0]) @ Ts[1])
     by_parts = moved_parts(Ts, model.centers, whole.jacobian(Ts) @ (1e-5 * x))
@@ -138,6 +137,17 @@ def test_what_is_hidden_goes_with_its_neighbour(model: PartModel):
     step = np.zeros(12)
     step[free] = -np.linalg.solve(H[np.ix_(free, free)], g[free])
     assert np.abs(moved_parts(left, model.centers, step) - after).max() < 1e-6
+
+
+def test_tied_parts_have_one_twist_of_each_group(model: PartModel):
+    """Two groups of two: each stays as it is, and small steps are those of the Jacobian."""
+    Ts, groups = np.stack([start()] * 4), np.array([0, 1, 0, 1])
+    tied, x = Tied(np.tile(model.centers, (2, 1)), groups), np.tile([0.02, -0.01, 0.03, 0.2, -0.1, 0.3], 2)
+    x[6:] *= -0.5
+    after = tied.moved(Ts, x)
+    assert np.allclose(after[groups == 0][0], after[groups == 0][1]) and not np.allclose(after[0], after[1], atol=0.01)
+    by_parts = moved_parts(Ts, tied.centers, tied.jacobian(Ts) @ (1e-5 * x))
+    assert np.abs(by_parts - tied.moved(Ts, 1e-5 * x)).max() < 1e-9
 
 
 def test_joints_are_tried_in_the_pictures(model: PartModel, film: tuple):

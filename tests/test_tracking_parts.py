@@ -9,15 +9,18 @@ import torch
 from box_field import scanned
 from planned_objects import lidded
 from scipy.sparse import coo_matrix
-from two_boxes import CAMERA, make_film, make_model
+from two_boxes import CAMERA, make_film, make_model, start
 
+from robodistill.config import TrackingConfig
+from robodistill.errors import HonestNo
 from robodistill.tracking.background import Background
 from robodistill.tracking.borders import alike, cut
-from robodistill.tracking.model import PartModel
-from robodistill.tracking.photometric import Picture, linearize
-from robodistill.tracking.regroup import corrected, regrouped
-from robodistill.tracking.segments import pieces
-from robodistill.tracking.tracker import Followed
+from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.motion_bank import MotionBank
+from robodistill.tracking.part_errors import UNSEEN, errors_by_part
+from robodistill.tracking.part_search import search_parts
+from robodistill.tracking.photometric import Picture, linearize, unlit
+from robodistill.tracking.segments import FEW, MANY, pieces
 
 
 @pytest.fixture(scope="module")
@@ -30,34 +33,81 @@ def film(model: PartModel) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
     return make_film(model)
 
 
-def test_pieces_are_put_together_by_their_motion(model: PartModel, film: tuple):
-    """Three pieces of each part, one lost in half of the frames, small ones across the border: both parts whole.
-
-    Of what a scan sees: nothing tells whose the faces between base and lid are.
-    """
+@pytest.fixture(scope="module")
+def shell(model: PartModel) -> PartModel:
+    """What a scan sees of it: nothing tells whose the faces between base and lid are."""
     outside = (np.abs(model.points[:, 2] - 0.031) > 0.0025) | (model.points[:, 1] > 0.045)
-    model = PartModel(model.field.select(torch.from_numpy(outside)), model.labels[outside])
+    return PartModel(model.field.select(torch.from_numpy(outside)), model.labels[outside])
+
+
+@pytest.fixture(scope="module")
+def tree(shell: PartModel) -> tuple[np.ndarray, np.ndarray]:
+    """Six slabs across both parts, no branch of which is a whole part, and the branches."""
+    slab = np.clip(np.floor((shell.points[:, 0] + 0.08) / 0.0267).astype(int), 0, 5)
+    half = np.clip(np.floor((shell.points[:, 0] + 0.08) / 0.08).astype(int), 0, 1)
+    pieces = [(slab == k) & (shell.labels == p) for k in range(6) for p in range(2)]
+    pieces += [(half == k) & (shell.labels == p) for k in range(2) for p in range(2)]
+    pieces += [slab == k for k in range(6)] + [half == k for k in range(2)]
+    return slab, np.stack(pieces)
+
+
+def test_parts_are_split_by_their_motion(shell: PartModel, film: tuple, tree: tuple):
+    """The lid is put together from its pieces, and no more is split: once for all, and once for a film of one part."""
     frames, poses, _ = film
-    slab = np.clip(np.floor((model.points[:, 0] + 0.08) / 0.055).astype(int), 0, 2)
-    cut_up = PartModel(model.field, slab + 3 * model.labels)
-    small = np.floor((model.points[:, 0] + 0.08) / 0.0161).astype(int) + 10 * model.labels
-    small[(model.points[:, 0] > 0.05) & (model.points[:, 2] > 0.01)] = 99
-    small = np.unique(small, return_inverse=True)[1]
-    assert len(np.unique(model.labels[small == small.max()])) == 2
-    Ts = np.repeat(poses, 3, axis=1)
-    Ts[::2, 4, :3, 3] += [0.02, 0.01, 0.0]
-    background = Background(frames, np.zeros((120, 160), bool))
-    quadratics = [
-        linearize(cut_up, T, Picture(f / np.float32(255), background.rgb, background.known, CAMERA), 0.05)
-        for T, f in zip(Ts, frames, strict=True)
+    config = replace(TrackingConfig(), jump=0.008)
+    found = search_parts(shell.field, *tree, frames, CAMERA, poses[0][0], config)
+    assert found.max() == 1 and _shared(found, shell.labels) > 0.9  # of what no frame shows nobody knows
+    rigid = [
+        (255 * np.clip(layers.over(layers.color, np.full((120, 160, 3), 0.4, np.float32)), 0, 1)).astype(np.uint8)
+        for layers in (shell.draw(T[[0, 0]], Window(CAMERA, 0, 0, 160, 120)) for T in poses[:, :1].repeat(2, 1))
     ]
-    followed = Followed(Ts, quadratics, background)
-    found = regrouped(cut_up, small, frames, CAMERA, followed)
-    assert found.max() == 1 and _shared(found, model.labels) > 0.9  # of what no frame shows nobody knows
-    # of parts that were followed, one that has a slab of the other's gives it back
-    wrong = PartModel(model.field, np.where(model.points[:, 0] < -0.04, 1, model.labels))
-    followed = Followed(poses, [replace(q, lights=q.lights[[0, 3]]) for q in quadratics], background)
-    assert _shared(corrected(wrong, frames, CAMERA, followed), model.labels) > 0.9
+    assert search_parts(shell.field, *tree, rigid, CAMERA, poses[0][0], config).max() == 0
+
+
+def test_a_film_of_another_thing_shows_no_parts(shell: PartModel, tree: tuple):
+    """Said before the search, not after."""
+    frames = [np.full((120, 160, 3), 30, np.uint8)] * 6
+    with pytest.raises(HonestNo, match="does not show this object"):
+        search_parts(shell.field, *tree, frames, CAMERA, start(), TrackingConfig())
+
+
+def test_errors_are_those_of_the_parts_motions(shell: PartModel, film: tuple):
+    """Open, each part's Gaussians err less where they are; what is hidden by the other part there costs the same."""
+    frames, poses, _ = film
+    picture = Picture(frames[9] / np.float32(255), *_behind(frames), CAMERA)
+    errors = errors_by_part(shell, picture, poses[9], unlit(2))
+    assert errors.shape == (2, len(shell.labels)) and errors.max() <= UNSEEN
+    own = errors[shell.labels, np.arange(len(shell.labels))]
+    other = errors[1 - shell.labels, np.arange(len(shell.labels))]
+    for part in (0, 1):
+        seen = (shell.labels == part) & (own < UNSEEN)
+        assert seen.sum() > 200 and own[seen].mean() < 0.6 * other[seen].mean()
+    masked = replace(picture, usable=np.zeros((120, 160), np.float32))
+    assert (errors_by_part(shell, masked, poses[9], unlit(2)) == UNSEEN).all()
+
+
+def test_a_bank_finds_the_motion_that_suits(shell: PartModel, film: tuple):
+    """Of motions that were each lost in half of the pictures, each part gets its own; together they cost more."""
+    frames, poses, _ = film
+    pictures = [Picture(f / np.float32(255), *_behind(frames), CAMERA) for f in frames]
+    Ts = poses.copy()
+    Ts[::2, 0, :3, 3] += [0.03, 0.01, 0.0]
+    bank = MotionBank(shell.field, pictures)
+    for lost in (Ts, poses[:, ::-1]):
+        bank.add(lost, [linearize(shell, T, p, 0.05) for T, p in zip(lost, pictures, strict=True)])
+    starts = bank.starts(shell.labels)
+    late = slice(6, None)  # before that both go nearly the same way
+    assert np.abs(starts[late] - poses[late]).max() < 1e-9
+    apart, half = bank.cost(shell.labels == 0) + bank.cost(shell.labels == 1), shell.points[:, 0] < 0
+    assert bank.cost(np.ones(len(shell.labels), bool)) - apart > 10 * abs(
+        bank.cost(shell.labels == 0) - bank.cost((shell.labels == 0) & half) - bank.cost((shell.labels == 0) & ~half)
+    )
+
+
+def _behind(frames: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Background and whether it is known, of a film of two boxes."""
+    background = Background(frames, np.zeros((120, 160), bool))
+    return background.rgb, background.known
 
 
 def _shared(found: np.ndarray, true: np.ndarray) -> float:
@@ -91,13 +141,16 @@ def test_neighbours_of_one_colour_are_linked(model: PartModel):
 
 
 def test_pieces_of_what_stands():
-    """Small pieces are mostly of one part, large ones are whole small ones, the table is none of them."""
+    """Small pieces are mostly of one part, every branch is whole small ones, the table is none of them."""
     scan = scanned(lidded())
-    large, small = pieces(scan.field).T
+    found = pieces(scan.field)
     of_thing = scan.labels >= 0
-    assert (small[~of_thing] == -1).mean() > 0.98 and (small[of_thing] >= 0).mean() > 0.8
-    assert large.max() + 1 == 8 and small.max() + 1 == 64
-    inside = of_thing & (small >= 0)
-    assert all(len(np.unique(large[small == k])) == 1 for k in range(64))
-    counts = [np.bincount(scan.labels[inside & (small == k)], minlength=2) for k in range(64)]
-    assert sum(c.max() for c in counts) > 0.85 * inside.sum()
+    assert found.keep[~of_thing].mean() < 0.02 and found.keep[of_thing].mean() > 0.8
+    assert found.few.max() + 1 == FEW and found.branches.shape == (2 * MANY - 2, found.keep.sum())
+    sizes = found.branches.sum(1)
+    assert found.branches[:MANY].sum(0).min() == found.branches[:MANY].sum(0).max() == 1  # the leaves, first
+    overlaps = found.branches.astype(int) @ found.branches.T.astype(int)
+    assert ((overlaps == 0) | (overlaps == np.minimum(sizes[:, None], sizes))).all()
+    true = scan.labels[found.keep]
+    counts = [np.bincount(true[branch & (true >= 0)], minlength=2) for branch in found.branches[:MANY]]
+    assert sum(c.max() for c in counts) > 0.85 * (true >= 0).sum()

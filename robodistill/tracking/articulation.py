@@ -60,28 +60,37 @@ class FreeParts:
 
 
 @dataclass(frozen=True, eq=False)
-class OnePiece:
-    """All parts as they are to each other: the state is the poses (P, 4, 4), a step is one twist about their middle."""
+class Tied:
+    """Some parts are as they are to each other: the state is the poses (P, 4, 4), a step is a twist of each group about
+    its middle."""
 
     centers: np.ndarray
     """(P, 3) middles of the parts at rest."""
+    groups: np.ndarray
+    """(P,) int from 0, that of each part."""
 
     def poses(self, state: np.ndarray) -> np.ndarray:
         """As they are."""
         return state
 
     def moved(self, state: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """After a step (6,)."""
-        middle = _middles(state, self.centers).mean(0)
-        G = np.eye(4)
-        G[:3, :3] = Rotation.from_rotvec(x[3:]).as_matrix()
-        G[:3, 3] = middle + x[:3] - G[:3, :3] @ middle
-        return G @ state
+        """After a step (6 groups,)."""
+        middles, after = _middles(state, self.centers), state.copy()
+        for group, step in enumerate(x.reshape(-1, 6)):
+            own = self.groups == group
+            middle, G = middles[own].mean(0), np.eye(4)
+            G[:3, :3] = Rotation.from_rotvec(step[3:]).as_matrix()
+            G[:3, 3] = middle + step[:3] - G[:3, :3] @ middle
+            after[own] = G @ state[own]
+        return after
 
     def jacobian(self, state: np.ndarray) -> np.ndarray:
-        """(6 P, 6)."""
-        middles = _middles(state, self.centers)
-        return np.concatenate([carried(np.eye(6), each - middles.mean(0)) for each in middles])
+        """(6 P, 6 groups)."""
+        middles, J = _middles(state, self.centers), np.zeros((6 * len(state), 6 * (self.groups.max() + 1)))
+        for p, group in enumerate(self.groups):
+            off = middles[p] - middles[self.groups == group].mean(0)
+            J[6 * p : 6 * p + 6, 6 * group : 6 * group + 6] = carried(np.eye(6), off)
+        return J
 
 
 @dataclass(frozen=True, eq=False)

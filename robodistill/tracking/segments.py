@@ -1,8 +1,7 @@
 """Parts without being told: pieces of the standing object, small enough to be of one part each."""
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from robodistill.field.standing import standing_object
 from robodistill.parts.parts import find_parts
 from robodistill.raster.sh import sh0_to_rgb
 
-LARGE, SMALL = 8, 64
+FEW, MANY = 6, 64
 """Pieces that are large enough to be followed on their own, and pieces that are mostly of one part."""
 _LEAST = 0.05  # of the object's Gaussians that one group of them has
 _SCALES = 6  # of groups that are asked
@@ -27,11 +26,21 @@ _AROUND = 16  # Gaussians over which a surface's direction and colour are taken
 _DIRECTION, _COLOR, _GROUP = 0.35, 1.2, 0.15  # of the object's size, that a full change of these is worth
 
 
-def pieces(field: GaussianField, counts: Sequence[int] = (LARGE, SMALL)) -> np.ndarray:
-    """(N, len(counts)) piece of each Gaussian of the standing object, -1 for what is not it, in so many pieces each.
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """A tree of pieces of the standing object."""
 
-    Ward's tree (1963) over place, direction of the surface, colour and groups, along neighbours, cut at some heights:
-    a large piece is whole small ones. Parts are put together from them by their motion (`regroup`).
+    keep: np.ndarray
+    """(N,) bool: which Gaussians of the field are the object's n."""
+    few: np.ndarray
+    """(n,) one of FEW pieces, from 0."""
+    branches: np.ndarray
+    """(M, n) bool: all pieces of the tree from its two largest down to MANY small ones."""
+
+
+def pieces(field: GaussianField) -> Pieces:
+    """The standing object in pieces: Ward's tree (1963) over place, direction of the surface, colour and groups, along
+    neighbours. Parts are put together from them by their motion (`part_search`).
 
     Raises:
         HonestNo: Nothing stands alone in this field.
@@ -41,15 +50,28 @@ def pieces(field: GaussianField, counts: Sequence[int] = (LARGE, SMALL)) -> np.n
 
     keep, thing = _standing(field)
     points = thing.means.double().numpy()
-    columns = _columns(thing, points)
     links = kneighbors_graph(points, min(_NEIGHBOURS, len(points) - 1), include_self=False)
-    labels = np.full((len(field), len(counts)), -1)
-    for k, count in enumerate(counts):
-        tree = AgglomerativeClustering(min(count, len(points)), connectivity=links, linkage="ward")
-        with warnings.catch_warnings():  # an object may come in pieces that are not linked
-            warnings.simplefilter("ignore", UserWarning)
-            labels[keep, k] = tree.fit_predict(columns)
-    return labels
+    with warnings.catch_warnings():  # an object may come in pieces that are not linked
+        warnings.simplefilter("ignore", UserWarning)
+        tree = AgglomerativeClustering(1, connectivity=links, linkage="ward", compute_full_tree=True)
+        merges = tree.fit(_columns(thing, points)).children_
+    small, names = _cut(merges, min(MANY, len(points)))
+    branches = {name: small == k for k, name in enumerate(names)}
+    for k, (a, b) in enumerate(merges):
+        if a in branches and b in branches:
+            branches[len(points) + k] = branches[a] | branches[b]
+    del branches[max(branches)]  # all of it
+    return Pieces(keep, _cut(merges, min(FEW, len(points)))[0], np.stack(list(branches.values())))
+
+
+def _cut(merges: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) piece, from 0, of each leaf of a tree (n - 1, 2) that is cut in so many, and the pieces' (count,) nodes."""
+    n = len(merges) + 1
+    owner, first = np.arange(2 * n - 1), 2 * n - count  # the last merges are undone
+    for node in range(first - 1, n - 1, -1):
+        owner[merges[node - n]] = owner[node]
+    names, labels = np.unique(owner[:n], return_inverse=True)
+    return labels, names
 
 
 def grouped(field: GaussianField, scale: int) -> np.ndarray:

@@ -22,24 +22,23 @@ from robodistill.tracking.joint_trial import try_joints
 from robodistill.tracking.joints import fit_joints
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint, PartMotion
+from robodistill.tracking.part_search import search_parts
 from robodistill.tracking.photometric import Quadratic
 from robodistill.tracking.refine import Refined, bridged, reach, refine
-from robodistill.tracking.regroup import corrected, merged, regrouped
 from robodistill.tracking.rsrd import follow_rsrd, judged
 from robodistill.tracking.rsrd_loss import load_features
 from robodistill.tracking.segments import pieces
-from robodistill.tracking.tracker import Followed, follow
-from robodistill.tracking.unite import united
+from robodistill.tracking.tracker import Followed, check_seen, follow
+from robodistill.tracking.unite import merged, united
 
 Method = Literal["ours", "rsrd"]
 _ASKED = 10  # frames that the first pose is told the background by
 _LEAP = 0.008  # metres: as `TrackingConfig.jump` where frames are left out
 _FOOT = 0.08  # of the object's size above its support: which part does it stand on?
-_STEP, _ENOUGH = 3, 24  # every third frame tells what moves apart, if so many are left
+_STEP, _ENOUGH = 2, 24  # every second frame tells what moves apart, if so many are left
 _SURE, _LEAST_SURE = 0.5, 0.2  # share of a part in sight from which its joint's value counts for the range
 _BEYOND = 0.2  # of the object's size, that a part may go further than in the frames in which its joint was tried
 _LEAST_TRAVEL = 0.04  # of the object's size; what moves less against its parent is fixed to it
-_LEAST_SEEN = 0.35  # of the object, in the median frame, for the film to show it at all
 
 
 def track_parts(
@@ -88,7 +87,7 @@ def track_parts(
     Ts_first = np.tile(T_camera_object, (model.parts, 1, 1))
     if method == "ours":
         followed = follow(model, frames, camera, Ts_first, config, progress=progress)
-        _check(followed.quadratics)
+        check_seen(followed.quadratics)
     else:
         features = load_features(model.field.features)
         Ts = follow_rsrd(model, frames, camera, Ts_first, features=features, progress=progress)
@@ -155,21 +154,14 @@ def _by_motion(
     progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(N,) parts that the film shows, and the object's first pose."""
-    config = replace(config, jump=max(config.jump, _LEAP))
-    large, small = pieces(field).T
-    keep = large >= 0
-    model = PartModel(field.select(torch.from_numpy(keep)), large[keep])
+    found = pieces(field)
+    thing = field.select(torch.from_numpy(found.keep))
     if T_camera_object is None:
-        T_camera_object = first_pose(model.field, frames, camera, progress)
+        T_camera_object = first_pose(thing, frames, camera, progress)
     some = frames[:: max(1, min(_STEP, len(frames) // _ENOUGH))]
-    followed = follow(model, some, camera, np.tile(T_camera_object, (model.parts, 1, 1)), config, progress=progress)
-    _check(followed.quadratics)
-    found = PartModel(model.field, regrouped(model, small[keep], some, camera, followed))
+    config = replace(config, jump=max(config.jump, _LEAP))
     labels = np.full(len(field), -1)
-    labels[keep] = found.labels
-    if found.parts > 1:  # followed as parts their motions are better, and so are their borders
-        followed = follow(found, some, camera, np.tile(T_camera_object, (found.parts, 1, 1)), config, progress=progress)
-        labels[keep] = corrected(found, some, camera, followed)
+    labels[found.keep] = search_parts(thing, found.few, found.branches, some, camera, T_camera_object, config, progress)
     return labels, T_camera_object
 
 
@@ -271,15 +263,6 @@ def _with_values(model: PartModel, refined: Refined) -> tuple[Joint, ...]:
         at += count
         joints.append(joint)
     return tuple(joints)
-
-
-def _check(quadratics: list[Quadratic]) -> None:
-    seen = float(np.median([(q.visible * q.area).sum() / max(q.area.sum(), 1) for q in quadratics]))
-    if not seen > _LEAST_SEEN:
-        raise HonestNo(
-            f"the film does not show this object moving: its median frame agrees with {100 * seen:.0f} % of it "
-            f"(at least {100 * _LEAST_SEEN:.0f} % are needed)"
-        )
 
 
 def _confidence(q: Quadratic) -> np.ndarray:

@@ -14,7 +14,7 @@ from robodistill.config import TrackingConfig
 from robodistill.errors import HonestNo
 from robodistill.geometry.camera import Camera
 from robodistill.progress import Progress, silent
-from robodistill.tracking.articulation import Articulation, FreeParts, OnePiece
+from robodistill.tracking.articulation import Articulation, FreeParts, Tied
 from robodistill.tracking.background import Background
 from robodistill.tracking.lost import Lost
 from robodistill.tracking.model import PartModel, Window
@@ -43,7 +43,7 @@ class Followed:
 class Follower:
     """Solves for the part poses of one frame."""
 
-    def __init__(self, model: PartModel, config: TrackingConfig, coordinates: FreeParts | Articulation) -> None:
+    def __init__(self, model: PartModel, config: TrackingConfig, coordinates: FreeParts | Tied | Articulation) -> None:
         self.model, self.config, self.coordinates = model, config, coordinates
         # a joint says more than that its parts touch
         self.free = isinstance(coordinates, FreeParts)
@@ -72,8 +72,9 @@ class Follower:
         """State and lights after some steps on a blurred picture of half the size."""
         # first the whole, which much is seen of, then its parts; on joints both are one
         whole = self.config.wide_steps // 2 if self.free else 0
+        one = Tied(self.model.centers, np.zeros(self.model.parts, int))
         for k in range(whole + self.config.wide_steps - self.config.wide_steps // 2):
-            along = OnePiece(self.model.centers) if k < whole else self.coordinates
+            along = one if k < whole else self.coordinates
             Ts = self.coordinates.poses(state)
             q = linearize(self.model, Ts, picture.half, 1.4 * self.config.spread, lights, 0.5 * self.config.blur)
             if not np.isfinite(q.cost):

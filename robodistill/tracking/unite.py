@@ -1,8 +1,10 @@
 """Parts that a followed film has shown to move together are one part."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
@@ -11,6 +13,15 @@ from robodistill.tracking.motion import PartMotion
 _TOUCH = 0.03  # of the object's size between parts that may be one
 _SEEN = 0.3  # share of both parts in the frames that tell
 _MOST = 0.8  # of these frames in which they are where they would be as one
+
+
+def merged(labels: np.ndarray, one: Sequence[tuple[int, int]], parts: int) -> np.ndarray | None:
+    """(N,) labels with each pair of parts made one; None where there is no pair."""
+    if not one:
+        return None
+    a, b = np.array(one).T
+    numbers = connected_components(coo_matrix((np.ones(len(a)), (a, b)), shape=(parts, parts)), directed=False)[1]
+    return np.where(labels >= 0, numbers[np.maximum(labels, 0)], -1)
 
 
 def united(motion: PartMotion, points: np.ndarray, apart: float, size: float) -> PartMotion:

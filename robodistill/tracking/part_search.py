@@ -1,0 +1,238 @@
+"""Parts from motion: the whole is split where a film is nearer with two motions than with one, as long as that pays.
+
+What is followed badly tells nothing of parts, and few large parts are followed well: so the search goes from the whole
+down. Pieces of the scan (`segments`) propose where to split; a bank of motions says which splits may pay; these are
+solved for in the pictures, all before one background, so that they compare. What a split brings is told by solving for
+the same two parts tied to each other: two parts always fit better than one, as each has its own light. The best is
+improved by moving pieces across its border. RSRD tells parts apart by a grouping field and clicks, and never asks the
+film.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from robodistill.config import TrackingConfig
+from robodistill.field.gaussians import GaussianField
+from robodistill.geometry.camera import Camera
+from robodistill.progress import Progress, silent
+from robodistill.tracking.articulation import FreeParts, Tied
+from robodistill.tracking.borders import alike, cut
+from robodistill.tracking.model import PartModel
+from robodistill.tracking.motion_bank import MotionBank
+from robodistill.tracking.part_errors import errors_by_part
+from robodistill.tracking.photometric import Quadratic
+from robodistill.tracking.tracker import Follower, check_seen, follow, picture_of
+
+_EVERY = 3  # of the frames that are followed one in so many is asked
+_MOST = 5  # parts
+_PRICE = 0.04  # that a part must bring, for the root of the whole's cost: what is by chance grows so with its pixels
+_SPLITS, _BRIEF, _KEPT = 20, 3, 4  # that are tried in one of so many pictures, and of these in all
+_MOVES, _ROUNDS = 4, 3  # that are tried, and how often
+_ALIKE = 0.03  # of the Gaussians, in which two splits must differ
+_TRIES = 1 + (_MOST - 1) * (_SPLITS + _KEPT + 2 * _ROUNDS * (_MOVES + 1) + 4)  # about, at most
+_BETTER = 0.2  # of the price, that a move must bring
+_SEEN = 0.2  # of the object, in the median frame, without which nothing is searched for
+_LEAST = 0.03  # of the object's Gaussians that a part has
+_INSIDE = 0.7  # of a piece that is in the part which it is split from
+_LINK = 0.03  # robust error that a border costs a link of alike Gaussians
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Parts (N,) with their poses in the pictures."""
+
+    labels: np.ndarray
+    Ts: np.ndarray
+    """(T, P, 4, 4)."""
+    quadratics: list[Quadratic]
+    pair: tuple[int, int] = (0, 0)
+    """Two parts whose border is asked for."""
+    gain: float = 0.0
+    """What they bring by moving apart, thousands of pixels in the mean picture."""
+
+    @property
+    def parts(self) -> int:
+        """How many."""
+        return int(self.labels.max()) + 1
+
+    @property
+    def cost(self) -> float:
+        """Mean of `Quadratic.cost`."""
+        return float(np.mean([q.cost if np.isfinite(q.cost) else 0.0 for q in self.quadratics]))
+
+
+def search_parts(
+    field: GaussianField,
+    few: np.ndarray,
+    branches: np.ndarray,
+    frames: Sequence[np.ndarray],
+    camera: Camera,
+    T_first: np.ndarray,
+    config: TrackingConfig,
+    progress: Progress = silent,
+) -> np.ndarray:
+    """(N,) part, from 0, of each Gaussian of an object.
+
+    Args:
+        few: (N,) pieces that are followed on their own, see `segments.Pieces`.
+        branches: (M, N) bool, pieces of all sizes.
+        T_first: (4, 4) pose in the first frame.
+
+    Raises:
+        HonestNo: The film does not agree with the object.
+    """
+    search = _Search(field, branches, frames, camera, T_first, config, progress)
+    best = search.solved(np.zeros(len(field), int))
+    check_seen(search.follow(few), _SEEN)
+    search.price = _PRICE * np.sqrt(abs(best.cost))
+    while best.parts < _MOST:
+        tries = [search.parted(*split, every=_BRIEF) for split in search.splits(best.labels)]
+        kept = [search.parted(it.labels, it.pair) for it in sorted(tries, key=lambda it: -it.gain)[:_KEPT]]
+        found = search.improved(max(kept, key=lambda it: it.gain, default=best))
+        if found.gain < search.price:
+            break
+        # followed as parts their motions are better, and so are their borders
+        search.follow(found.labels)
+        found = search.simplified(search.improved(search.parted(found.labels, found.pair)))
+        if found.parts <= best.parts:
+            break
+        best = found
+    return best.labels
+
+
+class _Search:
+    def __init__(
+        self,
+        field: GaussianField,
+        branches: np.ndarray,
+        frames: Sequence[np.ndarray],
+        camera: Camera,
+        T_first: np.ndarray,
+        config: TrackingConfig,
+        progress: Progress,
+    ) -> None:
+        self.field, self.config, self.progress, self.tried, self.price = field, config, progress, 0, 0.0
+        self.branches, self.links = branches, alike(field)
+        self.frames, self.camera, self.T_first = frames, camera, T_first
+        # the whole shows the background that all others are compared before
+        whole = follow(
+            PartModel(field, np.zeros(len(field), int)), frames, camera, T_first[None], config, None, progress
+        )
+        self.background = whole.background
+        self.pictures = [picture_of(frame, camera, self.background) for frame in frames[::_EVERY]]
+        self.bank = MotionBank(field, self.pictures)
+        self.bank.add(whole.Ts_camera_part[::_EVERY], whole.quadratics[::_EVERY])
+
+    def follow(self, labels: np.ndarray) -> list[Quadratic]:
+        """Parts through the film, into the bank."""
+        model = PartModel(self.field, labels)
+        Ts = np.tile(self.T_first, (model.parts, 1, 1))
+        rest = self.config, None, self.progress, self.background
+        followed = follow(model, self.frames, self.camera, Ts, *rest)
+        self.bank.add(followed.Ts_camera_part[::_EVERY], followed.quadratics[::_EVERY])
+        return followed.quadratics
+
+    def solved(
+        self, labels: np.ndarray, starts: np.ndarray | None = None, every: int = 1, tied: tuple[int, int] | None = None
+    ) -> _Found:
+        """Parts with the poses that pictures show near given ones (T, P, 4, 4), or near the bank's.
+
+        Args:
+            tied: Two that move as one.
+        """
+        model = PartModel(self.field, labels)
+        groups = np.arange(model.parts)
+        if tied is not None:
+            groups[groups == max(tied)] = min(tied)
+            groups = np.unique(groups, return_inverse=True)[1]
+        along = FreeParts(model.centers) if tied is None else Tied(model.centers, groups)
+        follower = Follower(model, self.config, along)
+        starts = self.bank.starts(groups[labels])[:, groups] if starts is None else starts
+        poses, quadratics, lights = [], [], None
+        for picture, start in zip(self.pictures[::every], starts[::every], strict=True):
+            Ts, q = follower.solve(picture, start, start, lights, wide=False)
+            lights = q.sure_lights
+            poses.append(Ts)
+            quadratics.append(q)
+        self.tried += 1
+        self.progress("parts", min(self.tried, _TRIES), _TRIES, f"{model.parts} tried")
+        return _Found(labels, np.stack(poses), quadratics)
+
+    def parted(
+        self, labels: np.ndarray, pair: tuple[int, int], starts: np.ndarray | None = None, every: int = 1
+    ) -> _Found:
+        """Parts solved for, and what two of them bring by moving apart."""
+        found = self.solved(labels, starts, every)
+        return replace(found, pair=pair, gain=self.solved(labels, None, every, pair).cost - found.cost)
+
+    def splits(self, labels: np.ndarray) -> list[tuple[np.ndarray, tuple[int, int]]]:
+        """(N,) labels with one part more, the likeliest first: a piece of one part that some motion suits better; and
+        that part and the new one."""
+        least, found = _LEAST * len(labels), []
+        for part in range(labels.max() + 1):
+            own = labels == part
+            before = self.bank.cost(own)
+            for branch in self.branches:
+                inside, outside = branch & own, own & ~branch
+                if min(inside.sum(), outside.sum()) < least or inside.sum() < _INSIDE * branch.sum():
+                    continue
+                found.append((before - self.bank.cost(inside) - self.bank.cost(outside), part, inside, outside))
+        found.sort(key=lambda it: -it[0])
+        kept: list[tuple[int, np.ndarray, np.ndarray]] = []
+        for _, part, inside, outside in found:
+            # a piece, or all but it, are the same two parts
+            others = [min((inside != a).sum() + (outside != b).sum() for a, b in ((a, b), (b, a))) for _, a, b in kept]
+            if min(others, default=np.inf) > _ALIKE * len(labels) and len(kept) < _SPLITS:
+                kept.append((part, inside, outside))
+        new = int(labels.max()) + 1
+        return [(np.where(inside, new, labels), (part, new)) for part, inside, _ in kept]
+
+    def improved(self, found: _Found) -> _Found:
+        """With pieces moved across the border that is asked for, and it cut anew, as long as that pays."""
+        for _ in range(_ROUNDS if found.parts > 1 else 0):
+            tries = [self.parted(labels, found.pair, found.Ts) for labels in self._moves(found)]
+            best = max(tries, key=lambda it: it.gain, default=found)
+            if best.gain < found.gain + _BETTER * self.price:
+                break
+            found = best
+        return found
+
+    def simplified(self, found: _Found) -> _Found:
+        """With parts made one as long as some two bring too little by moving apart."""
+        while found.parts > 1:
+            pairs = list(itertools.combinations(range(found.parts), 2))
+            gains = [self.solved(found.labels, None, tied=pair).cost - found.cost for pair in pairs]
+            if min(gains) >= self.price:
+                break
+            a, b = pairs[int(np.argmin(gains))]
+            labels = np.unique(np.where(found.labels == b, a, found.labels), return_inverse=True)[1]
+            found = self.solved(labels)
+        return found
+
+    def _moves(self, found: _Found) -> Iterator[np.ndarray]:
+        """(N,) labels near those that were found, that the motions of their parts speak for."""
+        labels, count = found.labels, len(found.labels)
+        model = PartModel(self.field, labels)
+        each = [
+            errors_by_part(model, picture, Ts, q.lights)
+            for picture, Ts, q in zip(self.pictures, found.Ts, found.quadratics, strict=True)
+        ]
+        errors = np.mean(each, 0)
+        ours = np.isin(labels, found.pair)
+        new = cut(errors.T, _LINK * self.links, labels)
+        new = np.where(ours & np.isin(new, found.pair), new, labels)
+        if (np.bincount(new, minlength=model.parts) >= _LEAST * count).all() and (new != labels).any():
+            yield new
+        moves = []
+        for branch, (part, other) in itertools.product(self.branches, (found.pair, found.pair[::-1])):
+            own = branch & (labels == part)
+            if 2 * own.sum() < branch.sum() or (labels == part).sum() - own.sum() < _LEAST * count:
+                continue
+            # a large piece's change is told from chance by its square root
+            change = (errors[other, own] - errors[part, own]).sum() / np.sqrt(own.sum())
+            moves.append((change, np.where(own, other, labels)))
+        moves.sort(key=lambda it: it[0])
+        yield from (labels for _, labels in moves[:_MOVES])

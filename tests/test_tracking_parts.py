@@ -75,15 +75,17 @@ def test_errors_are_those_of_the_parts_motions(shell: PartModel, film: tuple):
     """Open, each part's Gaussians err less where they are; what is hidden by the other part there costs the same."""
     frames, poses, _ = film
     picture = Picture(frames[9] / np.float32(255), *_behind(frames), CAMERA)
-    errors = errors_by_part(shell, picture, poses[9], unlit(2))
+    errors = errors_by_part(shell, picture, poses[9], unlit(2), [0, 1])
     assert errors.shape == (2, len(shell.labels)) and errors.max() <= UNSEEN
     own = errors[shell.labels, np.arange(len(shell.labels))]
     other = errors[1 - shell.labels, np.arange(len(shell.labels))]
     for part in (0, 1):
         seen = (shell.labels == part) & (own < UNSEEN)
         assert seen.sum() > 200 and own[seen].mean() < 0.6 * other[seen].mean()
+    turned = errors_by_part(shell, picture, poses[9], unlit(2), [1, 0])
+    assert np.array_equal(turned[::-1], errors)
     masked = replace(picture, usable=np.zeros((120, 160), np.float32))
-    assert (errors_by_part(shell, masked, poses[9], unlit(2)) == UNSEEN).all()
+    assert (errors_by_part(shell, masked, poses[9], unlit(2), [0, 1]) == UNSEEN).all()
 
 
 def test_a_bank_finds_the_motion_that_suits(shell: PartModel, film: tuple):

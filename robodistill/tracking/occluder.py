@@ -1,8 +1,8 @@
 """Which pixels of a frame show neither the object nor what is behind it: a hand, a sleeve.
 
 By colour: such a pixel is none of the object's colours in any light, and not what the background has there. Where the
-one who handles the object is of its colours nothing is said, and the robust errors have to do. A person segmenter's
-masks, where there is one, are given to `follow` instead. RSRD leaves out what Mask2Former takes for a person.
+one who handles the object is of its colours nothing is said, and the robust errors have to do. `follow` takes
+a person segmenter's masks besides, from who has one. RSRD leaves out what Mask2Former takes for a person.
 """
 
 import cv2

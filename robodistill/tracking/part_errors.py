@@ -1,5 +1,7 @@
 """What it costs each Gaussian to be of a part: the error of its pixel where that part's motion takes it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.ndimage import map_coordinates
 
@@ -21,23 +23,28 @@ def errors_as_one(whole: PartModel, picture: Picture, T: np.ndarray, lights: np.
     return _at_gaussians(whole, np.arange(len(whole.labels)), T, layers, picture, window, lights[None])
 
 
-def errors_by_part(model: PartModel, picture: Picture, Ts: np.ndarray, lights: np.ndarray) -> np.ndarray:
-    """(P, N) errors of each Gaussian were its part to move as another, (P, 4, 4), in that one's light (P, 4).
+def errors_by_part(
+    model: PartModel, picture: Picture, Ts: np.ndarray, lights: np.ndarray, parts: Sequence[int]
+) -> np.ndarray:
+    """(len(parts), N) errors of the Gaussians of some parts, were these to move as each of them, and `UNSEEN` of others.
 
     All other parts stay where they are: a blade that another hides at rest is in sight where the two have opened.
+
+    Args:
+        Ts, lights: (P, 4, 4) and (P, 4) of all parts; what moves as another is in that one's light.
     """
-    errors = np.full((model.parts, len(model.labels)), UNSEEN)
+    errors = np.full((len(parts), len(model.labels)), UNSEEN)
     window = window_of(model, Ts, picture.camera)
     if window is None:
         return errors
     own = model.draw(Ts, window)
-    for part in range(model.parts):
+    for part in parts:
         ids = np.flatnonzero(model.labels == part)
-        for motion in range(model.parts):
+        for k, motion in enumerate(parts):
             moved, lit = Ts.copy(), lights.copy()
             moved[part], lit[part] = Ts[motion], lights[motion]
             layers = own if motion == part else own.redrawn(model, moved, [part], window)
-            errors[motion, ids] = _at_gaussians(model, ids, moved[part], layers, picture, window, lit)
+            errors[k, ids] = _at_gaussians(model, ids, moved[part], layers, picture, window, lit)
     return errors
 
 

@@ -19,12 +19,14 @@ from robodistill.field.gaussians import GaussianField
 from robodistill.geometry.camera import Camera
 from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import FreeParts, Tied
+from robodistill.tracking.background import Background
 from robodistill.tracking.borders import alike, cut
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion_bank import MotionBank
 from robodistill.tracking.part_errors import errors_by_part
 from robodistill.tracking.photometric import Quadratic
-from robodistill.tracking.tracker import Follower, check_seen, follow, picture_of
+from robodistill.tracking.tracker import Followed, Follower, check_seen, follow, picture_of
+from robodistill.tracking.unite import merged
 
 _EVERY = 3  # of the frames that are followed one in so many is asked
 _MOST = 5  # parts
@@ -32,7 +34,7 @@ _PRICE = 0.04  # that a part must bring, for the root of the whole's cost: what 
 _SPLITS, _BRIEF, _KEPT = 20, 3, 4  # that are tried in one of so many pictures, and of these in all
 _MOVES, _ROUNDS = 4, 3  # that are tried, and how often
 _ALIKE = 0.03  # of the Gaussians, in which two splits must differ
-_TRIES = 1 + (_MOST - 1) * (_SPLITS + _KEPT + 2 * _ROUNDS * (_MOVES + 1) + 4)  # about, at most
+_TRIES = 1 + (_MOST - 1) * (_SPLITS + _KEPT + 2 * _ROUNDS * (_MOVES + 1) + 4)  # more than most films take
 _BETTER = 0.2  # of the price, that a move must bring
 _SEEN = 0.2  # of the object, in the median frame, without which nothing is searched for
 _LEAST = 0.03  # of the object's Gaussians that a part has
@@ -118,9 +120,8 @@ class _Search:
         self.branches, self.links = branches, alike(field)
         self.frames, self.camera, self.T_first = frames, camera, T_first
         # the whole shows the background that all others are compared before
-        whole = follow(
-            PartModel(field, np.zeros(len(field), int)), frames, camera, T_first[None], config, None, progress
-        )
+        self.background: Background | None = None
+        whole = self._followed(np.zeros(len(field), int))
         self.background = whole.background
         self.pictures = [picture_of(frame, camera, self.background) for frame in frames[::_EVERY]]
         self.bank = MotionBank(field, self.pictures)
@@ -128,12 +129,15 @@ class _Search:
 
     def follow(self, labels: np.ndarray) -> list[Quadratic]:
         """Parts through the film, into the bank."""
-        model = PartModel(self.field, labels)
-        Ts = np.tile(self.T_first, (model.parts, 1, 1))
-        rest = self.config, None, self.progress, self.background
-        followed = follow(model, self.frames, self.camera, Ts, *rest)
+        followed = self._followed(labels)
         self.bank.add(followed.Ts_camera_part[::_EVERY], followed.quadratics[::_EVERY])
         return followed.quadratics
+
+    def _followed(self, labels: np.ndarray) -> Followed:
+        model = PartModel(self.field, labels)
+        Ts = np.tile(self.T_first, (model.parts, 1, 1))
+        known = {"progress": self.progress, "background": self.background}
+        return follow(model, self.frames, self.camera, Ts, self.config, **known)
 
     def solved(
         self, labels: np.ndarray, starts: np.ndarray | None = None, every: int = 1, tied: tuple[int, int] | None = None
@@ -144,10 +148,8 @@ class _Search:
             tied: Two that move as one.
         """
         model = PartModel(self.field, labels)
-        groups = np.arange(model.parts)
-        if tied is not None:
-            groups[groups == max(tied)] = min(tied)
-            groups = np.unique(groups, return_inverse=True)[1]
+        each = np.arange(model.parts)
+        groups = each if tied is None else merged(each, [tied], model.parts)
         along = FreeParts(model.centers) if tied is None else Tied(model.centers, groups)
         follower = Follower(model, self.config, along)
         starts = self.bank.starts(groups[labels])[:, groups] if starts is None else starts
@@ -207,23 +209,22 @@ class _Search:
             gains = [self.solved(found.labels, None, tied=pair).cost - found.cost for pair in pairs]
             if min(gains) >= self.price:
                 break
-            a, b = pairs[int(np.argmin(gains))]
-            labels = np.unique(np.where(found.labels == b, a, found.labels), return_inverse=True)[1]
-            found = self.solved(labels)
+            found = self.solved(merged(found.labels, [pairs[int(np.argmin(gains))]], found.parts))
         return found
 
     def _moves(self, found: _Found) -> Iterator[np.ndarray]:
         """(N,) labels near those that were found, that the motions of their parts speak for."""
-        labels, count = found.labels, len(found.labels)
+        labels, count, pair = found.labels, len(found.labels), list(found.pair)
         model = PartModel(self.field, labels)
         each = [
-            errors_by_part(model, picture, Ts, q.lights)
+            errors_by_part(model, picture, Ts, q.lights, pair)
             for picture, Ts, q in zip(self.pictures, found.Ts, found.quadratics, strict=True)
         ]
-        errors = np.mean(each, 0)
-        ours = np.isin(labels, found.pair)
-        new = cut(errors.T, _LINK * self.links, labels)
-        new = np.where(ours & np.isin(new, found.pair), new, labels)
+        # all others stay what they are
+        ours, costs = np.isin(labels, pair), np.ones((count, model.parts))
+        costs[np.arange(count), labels] = 0.0
+        costs[np.ix_(ours, pair)] = np.mean(each, 0)[:, ours].T
+        new = cut(costs, _LINK * self.links, labels)
         if (np.bincount(new, minlength=model.parts) >= _LEAST * count).all() and (new != labels).any():
             yield new
         moves = []
@@ -232,7 +233,7 @@ class _Search:
             if 2 * own.sum() < branch.sum() or (labels == part).sum() - own.sum() < _LEAST * count:
                 continue
             # a large piece's change is told from chance by its square root
-            change = (errors[other, own] - errors[part, own]).sum() / np.sqrt(own.sum())
+            change = (costs[own, other] - costs[own, part]).sum() / np.sqrt(own.sum())
             moves.append((change, np.where(own, other, labels)))
         moves.sort(key=lambda it: it[0])
         yield from (labels for _, labels in moves[:_MOVES])

@@ -75,7 +75,6 @@ def refine(
     quadratics: list[Quadratic | None] = [None] * len(frames)
     for k in range(config.joint_rounds):
         follower = Follower(model, config, articulation)
-        # there and back
         order = range(len(frames)) if k % 2 == 0 else range(len(frames) - 1, -1, -1)
         for done, t in enumerate(order):
             image, q = picture(t), quadratics[t]

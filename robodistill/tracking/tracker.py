@@ -197,9 +197,10 @@ def follow(
 
 
 def check_seen(quadratics: Sequence[Quadratic], least: float = _LEAST_SEEN) -> None:
-    """
+    """Enough of an object was seen in the frames in which it was followed.
+
     Raises:
-        HonestNo: Frames do not agree with the object that was followed in them.
+        HonestNo: It was not: they show something else, or nothing.
     """
     seen = float(np.median([(q.visible * q.area).sum() / max(q.area.sum(), 1) for q in quadratics]))
     if not seen > least:

@@ -2,7 +2,7 @@
 # Set up what a make target needs, and nothing that is there already: system packages (where that is allowed), a virtual
 # environment, the Python packages of constraints.txt, the compiled kernel.
 #
-#   scripts/setup.sh demo|test      demo: what the package itself needs; test: simulator, bags, benchmark and test tools too
+#   scripts/setup.sh demo|test      demo: robots, physics, meshes, the viewer; test: bags, benchmark and test tools too
 #
 # VENV names the environment (.venv), PYTHON the interpreter to make it from.
 set -euo pipefail
@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 purpose=${1:?demo or test}
 case $purpose in
-    demo) package=. ;;
+    demo) package=".[sim,robot,geometry,viewer]" ;;
     test) package=".[dev]" ;;
     *) echo "scripts/setup.sh: '$purpose' is neither demo nor test" >&2; exit 2 ;;
 esac
@@ -40,12 +40,10 @@ has_software_gl() { find /usr/lib* -name 'swrast_dri.so' -o -name 'libgallium*.s
 
 missing_packages() {
     command -v "${CXX:-g++}" >/dev/null || echo g++
-    if [ "$purpose" = test ]; then
-        has_library libEGL.so.1 || echo libegl1
-        has_library libEGL_mesa.so.0 || echo libegl-mesa0
-        has_software_gl || echo libgl1-mesa-dri
-        has_library libusb-1.0.so.0 || echo libusb-1.0-0
-    fi
+    has_library libEGL.so.1 || echo libegl1
+    has_library libEGL_mesa.so.0 || echo libegl-mesa0
+    has_software_gl || echo libgl1-mesa-dri
+    has_library libusb-1.0.so.0 || echo libusb-1.0-0
 }
 
 purpose_of() {

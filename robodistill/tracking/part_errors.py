@@ -26,7 +26,7 @@ def errors_as_one(whole: PartModel, picture: Picture, T: np.ndarray, lights: np.
 def errors_by_part(
     model: PartModel, picture: Picture, Ts: np.ndarray, lights: np.ndarray, parts: Sequence[int]
 ) -> np.ndarray:
-    """(len(parts), N) errors of the Gaussians of some parts, were these to move as each of them, and `UNSEEN` of others.
+    """(len(parts), N) errors of some parts' Gaussians, were these to move as each of them, and `UNSEEN` of others.
 
     All other parts stay where they are: a blade that another hides at rest is in sight where the two have opened.
 

@@ -21,6 +21,7 @@ from robodistill.tracking.part_errors import UNSEEN, errors_by_part
 from robodistill.tracking.part_search import search_parts
 from robodistill.tracking.photometric import Picture, linearize, unlit
 from robodistill.tracking.segments import FEW, MANY, pieces
+from robodistill.tracking.tracker import follow
 
 
 @pytest.fixture(scope="module")
@@ -55,20 +56,20 @@ def test_parts_are_split_by_their_motion(shell: PartModel, film: tuple, tree: tu
     """The lid is put together from its pieces, and no more is split: once for all, and once for a film of one part."""
     frames, poses, _ = film
     config = replace(TrackingConfig(), jump=0.008)
-    found = search_parts(shell.field, *tree, frames, CAMERA, poses[0][0], config)
+    found = _searched(shell, tree, frames, poses[0][0], config)
     assert found.max() == 1 and _shared(found, shell.labels) > 0.9  # of what no frame shows nobody knows
     rigid = [
         (255 * np.clip(layers.over(layers.color, np.full((120, 160, 3), 0.4, np.float32)), 0, 1)).astype(np.uint8)
         for layers in (shell.draw(T[[0, 0]], Window(CAMERA, 0, 0, 160, 120)) for T in poses[:, :1].repeat(2, 1))
     ]
-    assert search_parts(shell.field, *tree, rigid, CAMERA, poses[0][0], config).max() == 0
+    assert _searched(shell, tree, rigid, poses[0][0], config).max() == 0
 
 
 def test_a_film_of_another_thing_shows_no_parts(shell: PartModel, tree: tuple):
     """Said before the search, not after."""
     frames = [np.full((120, 160, 3), 30, np.uint8)] * 6
     with pytest.raises(HonestNo, match="does not show this object"):
-        search_parts(shell.field, *tree, frames, CAMERA, start(), TrackingConfig())
+        _searched(shell, tree, frames, start(), TrackingConfig())
 
 
 def test_errors_are_those_of_the_parts_motions(shell: PartModel, film: tuple):
@@ -94,7 +95,7 @@ def test_a_bank_finds_the_motion_that_suits(shell: PartModel, film: tuple):
     pictures = [Picture(f / np.float32(255), *_behind(frames), CAMERA) for f in frames]
     Ts = poses.copy()
     Ts[::2, 0, :3, 3] += [0.03, 0.01, 0.0]
-    bank = MotionBank(shell.field, pictures)
+    bank = MotionBank(_whole(shell), pictures)
     for lost in (Ts, poses[:, ::-1]):
         bank.add(lost, [linearize(shell, T, p, 0.05) for T, p in zip(lost, pictures, strict=True)])
     starts = bank.starts(shell.labels)
@@ -104,6 +105,16 @@ def test_a_bank_finds_the_motion_that_suits(shell: PartModel, film: tuple):
     assert bank.cost(np.ones(len(shell.labels), bool)) - apart > 10 * abs(
         bank.cost(shell.labels == 0) - bank.cost((shell.labels == 0) & half) - bank.cost((shell.labels == 0) & ~half)
     )
+
+
+def _whole(shell: PartModel) -> PartModel:
+    return PartModel(shell.field, np.zeros(len(shell.labels), int))
+
+
+def _searched(shell: PartModel, tree: tuple, frames: list, T: np.ndarray, config: TrackingConfig) -> np.ndarray:
+    whole = _whole(shell)
+    background = follow(whole, frames, CAMERA, T[None], config).background
+    return search_parts(whole, *tree, frames, CAMERA, T, background, config)
 
 
 def _behind(frames: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

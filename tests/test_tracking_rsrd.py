@@ -60,9 +60,8 @@ def film(model: PartModel) -> tuple[list[np.ndarray], np.ndarray]:
         T[0, 3] += 0.09 * way - 0.045
         Ts = np.stack([T, T])
         Ts[1, :3, 3] += 0.01 * way * T[:3, 0]
-        with pytest.MonkeyPatch.context() as patch:  # as wide as RSRD draws
-            patch.setattr("robodistill.tracking.model._LOW_PASS", 0.3)
-            layers = model.draw(Ts, Window(CAMERA, 0, 0, 96, 72))
+        wide = replace(model, low_pass=0.3)  # as RSRD draws
+        layers = wide.draw(Ts, Window(CAMERA, 0, 0, 96, 72))
         frames.append((np.clip(layers.over(layers.color, behind), 0, 1) * 255).astype(np.uint8))
         poses.append(Ts)
     return frames, np.stack(poses)

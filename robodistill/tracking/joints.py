@@ -24,6 +24,7 @@ _COARSEST = (0.004, 0.04)  # misfit beyond which it is the model's, not the trac
 _CAP = 120.0  # squared misfit of a frame, 6 numbers, in sigmas
 _LEAST = 0.005  # metres; what moves less does not
 _LEAST_RISE = 0.003  # metres along its axis that make a turn a screw
+_RARELY = 3.0  # freedoms of a frame, for two parts that are hardly seen together: what one of them is lost in fits any
 _WINDOW = 11  # frames of a local parabola through the values, before their range is taken
 
 
@@ -114,16 +115,17 @@ def fit_joints(
         return ()
     trees = [cKDTree(each[:: max(1, len(each) // 2000)]) for each in points]
     size = float(np.linalg.norm(np.ptp(np.concatenate(points), axis=0)))
-    cost = np.zeros((parts, parts))
+    cost, told = np.zeros((parts, parts)), np.zeros((parts, parts))
     found = {}
     for a in range(parts):
         for b in range(a + 1, parts):
             both = weights[:, a] * weights[:, b]
             fit = fit_joint(Ts_part[:, a], Ts_part[:, b], points[b], a, b, both, free)
-            found[a, b] = fit
+            found[a, b], told[a, b] = fit, both.mean()
             # how much worse than free says how badly parts were followed, not what they hang on
             cost[a, b] = -max(fit.bound, 0.0) + _unlikely(fit, trees[a], trees[b], size)
     pairs = np.triu_indices(parts, 1)
+    cost[pairs] += _RARELY * (1 - told[pairs] / max(told.max(), 1e-9))
     cost[pairs] += 1.0 - cost[pairs].min()  # nought is no link
     tree = minimum_spanning_tree(cost).toarray() > 0
     linked = tree | tree.T

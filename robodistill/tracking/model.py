@@ -15,7 +15,9 @@ from robodistill.field.render import shortest_axes, turned_to
 from robodistill.geometry.camera import Camera
 from robodistill.raster.rasterize import rasterize, view_colors
 
-_LOW_PASS = 0.15  # square pixels; a scan's edge pixels are mixtures, so that things are half a pixel too wide in it
+LOW_PASS = 0.15
+"""Square pixels. A scan's edge pixels are mixtures, so that things are half a pixel too wide in it."""
+_COVERS = 0.03  # of a pixel
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +116,8 @@ class PartModel:
     """Of the object alone."""
     labels: np.ndarray
     """(N,) int, the part of each Gaussian, 0 to P - 1."""
+    low_pass: float = LOW_PASS
+    """Square pixels that Gaussians are blurred with."""
 
     def __post_init__(self) -> None:
         if len(self.labels) != len(self.field) or len(self.field) == 0:
@@ -185,9 +189,14 @@ class PartModel:
             normal = turned_to(axes, own.means, T)
             columns = torch.cat([color, torch.ones_like(color[:, :1]), depth[:, None], normal], 1)
             gaussians = (own.means, own.quats_wxyz, own.scales, own.opacities)
-            layers.append(rasterize(*gaussians, columns, T[None], *view, eps2d=_LOW_PASS)[0][0])
+            layers.append(rasterize(*gaussians, columns, T[None], *view, eps2d=self.low_pass)[0][0])
         stack = torch.stack(layers).numpy()
         return Layers(stack[..., :3], stack[..., 3], stack[..., 4], stack[..., 5:])
+
+    def covered(self, Ts_camera_part: np.ndarray, camera: Camera) -> np.ndarray:
+        """(H, W) bool: where a camera sees any of the parts at poses (P, 4, 4)."""
+        window = Window(camera, 0, 0, camera.width, camera.height)
+        return self.draw(Ts_camera_part, window).alpha.max(0) > _COVERS
 
     @cached_property
     def _pieces(self) -> list[tuple[GaussianField, Tensor]]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from robodistill.field.gaussians import GaussianField
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.part_errors import errors_as_one
 from robodistill.tracking.photometric import Picture, Quadratic
@@ -16,11 +15,12 @@ class MotionBank:
     Where one motion was lost another may be right: a part's cost in a picture is that of the pose that suits it best.
     """
 
-    def __init__(self, field: GaussianField, pictures: Sequence[Picture]) -> None:
-        self._whole, self._pictures = PartModel(field, np.zeros(len(field), int)), pictures
+    def __init__(self, whole: PartModel, pictures: Sequence[Picture]) -> None:
+        """Of a model of one part."""
+        self._whole, self._pictures = whole, pictures
         self.poses = np.zeros((len(pictures), 0, 4, 4))
         """(T, K, 4, 4)."""
-        self._errors = np.zeros((len(pictures), 0, len(field)), np.float32)
+        self._errors = np.zeros((len(pictures), 0, len(whole.labels)), np.float32)
 
     def add(self, Ts_camera_part: np.ndarray, quadratics: Sequence[Quadratic]) -> None:
         """The ways (T, P, 4, 4) that parts were followed on."""

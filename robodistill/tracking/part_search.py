@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from robodistill.config import TrackingConfig
-from robodistill.field.gaussians import GaussianField
 from robodistill.geometry.camera import Camera
 from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import FreeParts, Tied
@@ -25,7 +24,7 @@ from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion_bank import MotionBank
 from robodistill.tracking.part_errors import errors_by_part
 from robodistill.tracking.photometric import Quadratic
-from robodistill.tracking.tracker import Followed, Follower, check_seen, follow, picture_of
+from robodistill.tracking.tracker import Follower, check_seen, follow, picture_of
 from robodistill.tracking.unite import merged
 
 _EVERY = 3  # of the frames that are followed one in so many is asked
@@ -67,27 +66,30 @@ class _Found:
 
 
 def search_parts(
-    field: GaussianField,
+    whole: PartModel,
     few: np.ndarray,
     branches: np.ndarray,
     frames: Sequence[np.ndarray],
     camera: Camera,
     T_first: np.ndarray,
+    background: Background,
     config: TrackingConfig,
     progress: Progress = silent,
 ) -> np.ndarray:
     """(N,) part, from 0, of each Gaussian of an object.
 
     Args:
+        whole: The object as one part.
         few: (N,) pieces that are followed on their own, see `segments.Pieces`.
         branches: (M, N) bool, pieces of all sizes.
         T_first: (4, 4) pose in the first frame.
+        background: That all is compared before.
 
     Raises:
         HonestNo: The film does not agree with the object.
     """
-    search = _Search(field, branches, frames, camera, T_first, config, progress)
-    best = search.solved(np.zeros(len(field), int))
+    search = _Search(whole, branches, frames, camera, T_first, background, config, progress)
+    best = search.solved(whole.labels)
     check_seen(search.follow(few), _SEEN)
     search.price = _PRICE * np.sqrt(abs(best.cost))
     while best.parts < _MOST:
@@ -108,36 +110,34 @@ def search_parts(
 class _Search:
     def __init__(
         self,
-        field: GaussianField,
+        whole: PartModel,
         branches: np.ndarray,
         frames: Sequence[np.ndarray],
         camera: Camera,
         T_first: np.ndarray,
+        background: Background,
         config: TrackingConfig,
         progress: Progress,
     ) -> None:
-        self.field, self.config, self.progress, self.tried, self.price = field, config, progress, 0, 0.0
-        self.branches, self.links = branches, alike(field)
+        self.whole, self.config, self.progress, self.tried, self.price = whole, config, progress, 0, 0.0
+        self.branches, self.links = branches, alike(whole.field)
         self.frames, self.camera, self.T_first = frames, camera, T_first
-        # the whole shows the background that all others are compared before
-        self.background: Background | None = None
-        whole = self._followed(np.zeros(len(field), int))
-        self.background = whole.background
-        self.pictures = [picture_of(frame, camera, self.background) for frame in frames[::_EVERY]]
-        self.bank = MotionBank(field, self.pictures)
-        self.bank.add(whole.Ts_camera_part[::_EVERY], whole.quadratics[::_EVERY])
+        self.background = background
+        self.pictures = [picture_of(frame, camera, background) for frame in frames[::_EVERY]]
+        self.bank = MotionBank(whole, self.pictures)
+        self.follow(whole.labels)
 
     def follow(self, labels: np.ndarray) -> list[Quadratic]:
         """Parts through the film, into the bank."""
-        followed = self._followed(labels)
+        model = self._model(labels)
+        Ts = np.tile(self.T_first, (model.parts, 1, 1))
+        known = {"progress": self.progress, "background": self.background}
+        followed = follow(model, self.frames, self.camera, Ts, self.config, **known)
         self.bank.add(followed.Ts_camera_part[::_EVERY], followed.quadratics[::_EVERY])
         return followed.quadratics
 
-    def _followed(self, labels: np.ndarray) -> Followed:
-        model = PartModel(self.field, labels)
-        Ts = np.tile(self.T_first, (model.parts, 1, 1))
-        known = {"progress": self.progress, "background": self.background}
-        return follow(model, self.frames, self.camera, Ts, self.config, **known)
+    def _model(self, labels: np.ndarray) -> PartModel:
+        return replace(self.whole, labels=labels)
 
     def solved(
         self, labels: np.ndarray, starts: np.ndarray | None = None, every: int = 1, tied: tuple[int, int] | None = None
@@ -147,7 +147,7 @@ class _Search:
         Args:
             tied: Two that move as one.
         """
-        model = PartModel(self.field, labels)
+        model = self._model(labels)
         each = np.arange(model.parts)
         groups = each if tied is None else merged(each, [tied], model.parts)
         along = FreeParts(model.centers) if tied is None else Tied(model.centers, groups)
@@ -215,7 +215,7 @@ class _Search:
     def _moves(self, found: _Found) -> Iterator[np.ndarray]:
         """(N,) labels near those that were found, that the motions of their parts speak for."""
         labels, count, pair = found.labels, len(found.labels), list(found.pair)
-        model = PartModel(self.field, labels)
+        model = self._model(labels)
         each = [
             errors_by_part(model, picture, Ts, q.lights, pair)
             for picture, Ts, q in zip(self.pictures, found.Ts, found.quadratics, strict=True)

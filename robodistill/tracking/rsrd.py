@@ -19,7 +19,7 @@ from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
 from robodistill.progress import Progress, silent
 from robodistill.tracking.background import Background
-from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.model import PartModel
 from robodistill.tracking.photometric import Picture, linearize
 from robodistill.tracking.rsrd_loss import Behind, PosedParts, RsrdConfig, RsrdFeatures, Seen, product
 from robodistill.tracking.tracker import Followed
@@ -45,7 +45,7 @@ def follow_rsrd(
     """
     config = config or RsrdConfig()
     parts = PosedParts(model, Ts_first, config, features)
-    background = Background(frames, _covered(model, Ts_first, camera))
+    background = Background(frames, model.covered(Ts_first, camera))
     behind = Behind(background, camera, features)
     rounds = len(frames) * (1 + (config.joint_steps > 0))
     deltas, seen = [], []
@@ -65,17 +65,12 @@ def judged(
     model: PartModel, frames: Sequence[np.ndarray], camera: Camera, Ts_camera_part: np.ndarray, config: TrackingConfig
 ) -> Followed:
     """What the pictures say of given poses (T, P, 4, 4): what is seen of each part, as `tracker.follow` tells it."""
-    background, quadratics, lights = Background(frames, _covered(model, Ts_camera_part[0], camera)), [], None
+    background, quadratics, lights = Background(frames, model.covered(Ts_camera_part[0], camera)), [], None
     for image, Ts in zip(frames, Ts_camera_part, strict=True):
         picture = Picture(image.astype(np.float32) / 255, background.rgb, background.known, camera)
         quadratics.append(linearize(model, Ts, picture, config.spread, lights))
         lights = quadratics[-1].lights
     return Followed(Ts_camera_part, quadratics, background)
-
-
-def _covered(model: PartModel, Ts: np.ndarray, camera: Camera) -> np.ndarray:
-    """(H, W) bool: where the object is drawn."""
-    return model.draw(Ts, Window(camera, 0, 0, camera.width, camera.height)).alpha.max(0) > 0.03
 
 
 def _descend(parts: PosedParts, seen: Seen | None, start: Tensor, config: RsrdConfig) -> Tensor:

@@ -20,7 +20,7 @@ from robodistill.tracking.hold import find_held
 from robodistill.tracking.joint_search import moves_with, search_joint
 from robodistill.tracking.joint_trial import try_joints
 from robodistill.tracking.joints import fit_joints
-from robodistill.tracking.model import PartModel
+from robodistill.tracking.model import LOW_PASS, PartModel
 from robodistill.tracking.motion import Joint, PartMotion
 from robodistill.tracking.part_search import search_parts
 from robodistill.tracking.photometric import Quadratic
@@ -30,11 +30,13 @@ from robodistill.tracking.rsrd_loss import load_features
 from robodistill.tracking.segments import pieces
 from robodistill.tracking.tracker import Followed, check_seen, follow
 from robodistill.tracking.unite import merged, united
+from robodistill.tracking.width import FEET, best_foot, best_low_pass, without_foot
 
 Method = Literal["ours", "rsrd"]
 _ASKED = 10  # frames that the first pose is told the background by
 _LEAP = 0.008  # metres: as `TrackingConfig.jump` where frames are left out
 _FOOT = 0.08  # of the object's size above its support: which part does it stand on?
+_FITTINGS = 2  # of how wide a thing is drawn
 _STEP, _ENOUGH = 2, 24  # every second frame tells what moves apart, if so many are left
 _SURE, _LEAST_SURE = 0.5, 0.2  # share of a part in sight from which its joint's value counts for the range
 _BEYOND = 0.2  # of the object's size, that a part may go further than in the frames in which its joint was tried
@@ -75,19 +77,30 @@ def track_parts(
     if method not in get_args(Method):
         raise BadInput(f"method {method!r}: one of {', '.join(get_args(Method))} is needed")
     config = config or TrackingConfig()
+    foot, low_pass = FEET[0] if method == "ours" else 0.0, LOW_PASS
     if labels is None:
-        labels, T_camera_object = _by_motion(field, frames, camera, T_camera_object, config, progress)
+        labels, T_camera_object, foot, low_pass = _by_motion(field, frames, camera, T_camera_object, config, progress)
         merge, names = True, None
     if names is None:
         names = _numbers(labels)
     keep = labels >= 0
-    model = PartModel(field.select(torch.from_numpy(keep)), labels[keep])
     if T_camera_object is None:
-        T_camera_object = first_pose(model.field, frames, camera, progress)
+        T_camera_object = first_pose(field.select(torch.from_numpy(keep)), frames, camera, progress)
+    drawn = without_foot(field, keep, foot)
+    model = _model(drawn, labels, low_pass)
     Ts_first = np.tile(T_camera_object, (model.parts, 1, 1))
     if method == "ours":
         followed = follow(model, frames, camera, Ts_first, config, progress=progress)
         check_seen(followed.quadratics)
+        for _ in range(_FITTINGS):
+            old, foot = (foot, low_pass), best_foot(field, labels, low_pass, followed, frames, camera, config)
+            drawn = without_foot(field, keep, foot)
+            thing = drawn.select(torch.from_numpy(keep))
+            low_pass = best_low_pass(thing, frames, camera, T_camera_object, followed, config)
+            if (foot, low_pass) == old:
+                break
+            model = _model(drawn, labels, low_pass)
+            followed = follow(model, frames, camera, Ts_first, config, progress=progress)
     else:
         features = load_features(model.field.features)
         Ts = follow_rsrd(model, frames, camera, Ts_first, features=features, progress=progress)
@@ -97,7 +110,8 @@ def track_parts(
         found = _joints_of(model, followed)
         fewer = merged(labels, _as_one(model, followed, found), model.parts) if merge else None
         if fewer is not None:
-            model, followed = _merge(field, labels, fewer, model, followed)
+            followed = _merge(labels, fewer, model, followed)
+            model = _model(drawn, fewer, low_pass)
             labels, names = fewer, _numbers(fewer)
             found = _joints_of(model, followed) if model.parts > 1 else ()
         joints, Ts, quadratics = found, followed.Ts_camera_part, followed.quadratics
@@ -152,17 +166,27 @@ def _by_motion(
     T_camera_object: np.ndarray | None,
     config: TrackingConfig,
     progress: Progress,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) parts that the film shows, and the object's first pose."""
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """(N,) parts that the film shows, the object's first pose, and the foot and low pass that suit it, see `width`."""
     found = pieces(field)
-    thing = field.select(torch.from_numpy(found.keep))
+    own = torch.from_numpy(found.keep)
+    thing = field.select(own)
     if T_camera_object is None:
         T_camera_object = first_pose(thing, frames, camera, progress)
     some = frames[:: max(1, min(_STEP, len(frames) // _ENOUGH))]
     config = replace(config, jump=max(config.jump, _LEAP))
-    labels = np.full(len(field), -1)
-    labels[found.keep] = search_parts(thing, found.few, found.branches, some, camera, T_camera_object, config, progress)
-    return labels, T_camera_object
+    # the whole shows the background that all else is compared before
+    whole = PartModel(without_foot(field, found.keep, FEET[0]).select(own), np.zeros(len(thing), int))
+    followed = follow(whole, some, camera, T_camera_object[None], config, progress=progress)
+    labels = np.where(found.keep, 0, -1)
+    foot = best_foot(field, labels, LOW_PASS, followed, some, camera, config)
+    thing = without_foot(field, found.keep, foot).select(own)
+    low_pass = best_low_pass(thing, some, camera, T_camera_object, followed, config)
+    whole = PartModel(thing, whole.labels, low_pass)
+    labels[found.keep] = search_parts(
+        *(whole, found.few, found.branches, some, camera, T_camera_object, followed.background, config, progress)
+    )
+    return labels, T_camera_object, foot, low_pass
 
 
 def first_pose(
@@ -218,10 +242,14 @@ def _as_one(model: PartModel, followed: Followed, joints: tuple[Joint, ...]) -> 
     return fixed + moves_with(model, followed.Ts_camera_part, followed.quadratics, joints)
 
 
-def _merge(
-    field: GaussianField, labels: np.ndarray, fewer: np.ndarray, model: PartModel, followed: Followed
-) -> tuple[PartModel, Followed]:
-    """The model with fewer parts, each where the largest of its pieces was."""
+def _model(field: GaussianField, labels: np.ndarray, low_pass: float) -> PartModel:
+    """Of the Gaussians that have a part."""
+    keep = labels >= 0
+    return PartModel(field.select(torch.from_numpy(keep)), labels[keep], low_pass)
+
+
+def _merge(labels: np.ndarray, fewer: np.ndarray, model: PartModel, followed: Followed) -> Followed:
+    """Fewer parts, each where the largest of its pieces was."""
     keep = labels >= 0
     counts = np.bincount(labels[keep], minlength=model.parts)
     largest = []
@@ -232,9 +260,7 @@ def _merge(
         replace(q, visible=q.visible[largest], area=q.area[largest], lights=q.lights[largest])
         for q in followed.quadratics
     ]
-    poses = followed.Ts_camera_part[:, largest]
-    merged_model = PartModel(field.select(torch.from_numpy(keep)), fewer[keep])
-    return merged_model, replace(followed, Ts_camera_part=poses, quadratics=quadratics)
+    return replace(followed, Ts_camera_part=followed.Ts_camera_part[:, largest], quadratics=quadratics)
 
 
 def _with_values(model: PartModel, refined: Refined) -> tuple[Joint, ...]:

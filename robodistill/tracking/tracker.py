@@ -17,7 +17,7 @@ from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import Articulation, FreeParts, Tied
 from robodistill.tracking.background import Background
 from robodistill.tracking.lost import Lost
-from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.model import PartModel
 from robodistill.tracking.occluder import field_palette, occluded
 from robodistill.tracking.photometric import Picture, Quadratic, linearize, misfit, window_of
 from robodistill.tracking.priors import contact_terms, find_contacts, pull, together
@@ -179,7 +179,7 @@ def follow(
     lost = Lost(model, config, follower.solve)
     learned = background is None
     if learned:
-        background = Background(frames, _covered(model, Ts_first, camera), field_palette(model.field))
+        background = Background(frames, model.covered(Ts_first, camera), field_palette(model.field))
     poses, quadratics, lights = [], [], None
     for k, image in enumerate(frames):
         picture = picture_of(image, camera, background, None if usable is None else usable[k])
@@ -191,7 +191,7 @@ def follow(
         poses.append(Ts)
         quadratics.append(q)
         if learned:
-            background.add(picture.rgb, _covered(model, Ts, camera))
+            background.add(picture.rgb, model.covered(Ts, camera))
         progress("track", k + 1, len(frames), f"{100 * q.visible.mean():.0f} % seen")
     return Followed(np.stack(poses), quadratics, background)
 
@@ -230,8 +230,3 @@ def _predictions(poses: list[np.ndarray]) -> list[np.ndarray]:
     half[:, :3, :3] = Rotation.from_rotvec(0.5 * Rotation.from_matrix(step[:, :3, :3]).as_rotvec()).as_matrix()
     half[:, :3, 3] *= 0.5
     return [last, half @ last, step @ last]
-
-
-def _covered(model: PartModel, Ts: np.ndarray, camera: Camera) -> np.ndarray:
-    """(H, W) bool: where the object is drawn."""
-    return model.draw(Ts, Window(camera, 0, 0, camera.width, camera.height)).alpha.max(0) > 0.03

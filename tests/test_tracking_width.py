@@ -1,0 +1,101 @@
+"""How wide a thing is drawn: its foot, and its edges, are told by a film of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from box_field import flat, joined, looking
+from scipy.spatial.transform import Rotation
+from two_boxes import CAMERA, box
+
+from robodistill.config import TrackingConfig
+from robodistill.field.gaussians import FieldView, GaussianField
+from robodistill.geometry.camera import Camera
+from robodistill.tracking.background import Background
+from robodistill.tracking.model import LOW_PASS, PartModel, Window
+from robodistill.tracking.photometric import linearize
+from robodistill.tracking.tracker import Followed, picture_of
+from robodistill.tracking.width import best_foot, best_low_pass, without_foot
+
+HEIGHT, FRAMES = 0.016, 10
+
+
+@pytest.fixture(scope="module")
+def scan() -> tuple[GaussianField, np.ndarray, np.ndarray]:
+    """A bar on a table, with a dark rim around its foot that is none of it; labels; which Gaussians are the rim."""
+    points, _ = box((0, 0, HEIGHT / 2), (0.06, 0.008, HEIGHT / 2), np.random.default_rng(1))
+    colors = np.tile([0.1, 0.2, 0.4], (len(points), 1))  # nothing but its outline tells how far it is
+    along = np.arange(-0.06, 0.06, 0.003)
+    beside = [np.stack([along, np.full(len(along), y), np.full(len(along), 0.001)], 1) for y in (-0.015, -0.011, 0.011, 0.015)]
+    rim = np.concatenate(beside)
+    side = np.arange(-0.3, 0.3, 0.01)
+    table = np.stack([x.ravel() for x in (*np.meshgrid(side, side), np.zeros((60, 60)))], 1)
+    table = table[np.abs(table[:, 1]) > 0.025]
+    up = np.array([0, 0, 1.0])
+    thing = flat(points, np.tile(up, (len(points), 1)), colors, 0.002)
+    ring = flat(rim, np.tile(up, (len(rim), 1)), np.full((len(rim), 3), 0.2), 0.002)
+    board = flat(table, np.tile(up, (len(table), 1)), np.full((len(table), 3), 0.7), 0.006)
+    views = tuple(
+        FieldView(f"{k}", Camera.from_fov(0.9, 240, 180), looking([0.4 * np.cos(a), 0.4 * np.sin(a), 0.3], [0, 0, 0]))
+        for k, a in enumerate(np.arange(6) * np.pi / 3)
+    )
+    field = replace(joined(joined(thing, ring), board), views=views)
+    labels = np.repeat([0, 0, -1], [len(points), len(rim), len(table)])
+    return field, labels, np.repeat([False, True, False], [len(points), len(rim), len(table)])
+
+
+def film(
+    field: GaussianField, shown: np.ndarray, low_pass: float, known: PartModel
+) -> tuple[list[np.ndarray], np.ndarray, Followed]:
+    """What is shown, at rest for five frames and then lifted and tilted; its first pose; where it was followed to."""
+    behind = np.kron(np.random.default_rng(0).uniform(0.5, 0.8, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.float32)
+    model = PartModel(field.select(torch.from_numpy(shown)), np.zeros(np.count_nonzero(shown), int), low_pass)
+    frames, poses = [], []
+    for k in range(FRAMES):
+        way, T = max(0, k - 4) / (FRAMES - 5), np.eye(4)
+        T[:3, :3] = Rotation.from_euler("xyz", [2.3 - 0.9 * way, 0.3 * way, 0.4]).as_matrix()
+        T[:3, 3] = [0.03 * way, -0.02 * way, 0.3]
+        layers = model.draw(T[None], Window(CAMERA, 0, 0, 160, 120))
+        frames.append((255 * np.clip(layers.over(layers.color, behind), 0, 1)).astype(np.uint8))
+        poses.append(T[None])
+    background = Background(frames, known.covered(poses[0], CAMERA))
+    background.rgb, background.known = behind, np.ones((120, 160), np.float32)
+    pictures = [picture_of(frame, CAMERA, background) for frame in frames]
+    quadratics = [linearize(known, T, p, 0.05) for T, p in zip(poses, pictures, strict=True)]
+    return frames, poses[0][0], Followed(np.stack(poses), quadratics, background)
+
+
+def test_a_foot_that_is_none_is_left_out(scan: tuple):
+    """Where the film does not show what a scan has there; where it does, all is kept."""
+    field, labels, rim = scan
+    keep = labels >= 0
+    known = PartModel(field.select(torch.from_numpy(keep)), labels[keep])
+    for shown, least, most in ((keep & ~rim, 0.1, 0.3), (keep, 0.0, 0.0)):
+        frames, _, followed = film(field, shown, LOW_PASS, known)
+        share = best_foot(field, labels, LOW_PASS, followed, frames, CAMERA, TrackingConfig())
+        assert least <= share <= most
+    left = without_foot(field, keep, 0.15).opacities.numpy() == 0
+    assert left[rim].all() and not left[~keep].any()
+    heights = field.means[:, 2].numpy()
+    assert heights[left].max() < 0.2 * HEIGHT and (heights[keep & ~left] > 0.1 * HEIGHT).all()
+
+
+def test_edges_are_as_wide_as_the_first_frames_have_them(scan: tuple):
+    """What is drawn too narrow is found too near, and the other way round; what is right stays."""
+    field, labels, rim = scan
+    own = (labels >= 0) & ~rim
+    thing = field.select(torch.from_numpy(own))
+    known = PartModel(thing, np.zeros(len(thing), int))
+    found = {}
+    for low_pass in (0.02, LOW_PASS, 0.8):
+        frames, T_first, followed = film(field, own, low_pass, known)
+        found[low_pass] = best_low_pass(thing, frames, CAMERA, T_first, followed, TrackingConfig())
+    assert found[LOW_PASS] == LOW_PASS and found[0.8] > LOW_PASS >= found[0.02]
+
+
+def test_a_field_without_a_support_keeps_all(scan: tuple):
+    """Nobody knows where its foot is."""
+    field, labels, _ = scan
+    bare = replace(field, views=())
+    assert without_foot(bare, labels >= 0, 0.3) is bare

@@ -84,6 +84,18 @@ def test_grasps_stay_free_on_the_whole_path(robot):
     )
 
 
+def test_a_hinged_part_is_held_away_from_its_hinge(robot):
+    """A bar that turns about its middle is held towards its ends, one that slides anywhere along it."""
+    boxes = [((0, 0.1, 0.01), (0.05, 0.05, 0.02))], [((0, 0, 0.05), (0.2, 0.012, 0.02))]
+    least = {}
+    for kind, axis, opened in (("revolute", (0, 1.0, 0), 0.2), ("prismatic", (0, 0, 1.0), 0.03)):
+        it = made(boxes, (kind, axis, (0, 0, 0.05)), opened, (False, True), rise=0.0)
+        grasps = part_grasps(robot, "left", it.workpiece, make_task(it.motion, placed(0, 0)), 1, GraspConfig())
+        assert len(grasps) > 3
+        least[kind] = np.abs(grasps.Ts_part_grasp[:, 0, 3]).min()
+    assert least["revolute"] > 0.25 * 0.1 > least["prismatic"]
+
+
 def test_pads_are_turned_to_sit_flat():
     """On a plate both pads lie flat and press their whole width; on a block's edge they press nothing."""
     plate = surface(([((0, 0, 0.05), (0.2, 0.2, 0.01))], []))

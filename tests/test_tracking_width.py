@@ -27,7 +27,9 @@ def scan() -> tuple[GaussianField, np.ndarray, np.ndarray]:
     points, _ = box((0, 0, HEIGHT / 2), (0.06, 0.008, HEIGHT / 2), np.random.default_rng(1))
     colors = np.tile([0.1, 0.2, 0.4], (len(points), 1))  # nothing but its outline tells how far it is
     along = np.arange(-0.06, 0.06, 0.003)
-    beside = [np.stack([along, np.full(len(along), y), np.full(len(along), 0.001)], 1) for y in (-0.015, -0.011, 0.011, 0.015)]
+    beside = [
+        np.stack([along, np.full(len(along), y), np.full(len(along), 0.001)], 1) for y in (-0.015, -0.011, 0.011, 0.015)
+    ]
     rim = np.concatenate(beside)
     side = np.arange(-0.3, 0.3, 0.01)
     table = np.stack([x.ravel() for x in (*np.meshgrid(side, side), np.zeros((60, 60)))], 1)

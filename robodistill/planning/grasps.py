@@ -1,5 +1,6 @@
 """Grasps of a part that stay free on its whole path: the gripper against the other parts and the table all along."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from robodistill.planning.seat import seated
 from robodistill.planning.task import Task
 from robodistill.planning.workpiece import CELL, Workpiece
 from robodistill.robots.robot import Robot
+from robodistill.tracking.motion import Joint
 
 _FREE = 1.8 * CELL  # metres from the gripper to points of other parts, whose cells reach a diagonal beyond them
 _POINTS = 700  # of a part, for finding contacts
@@ -28,6 +30,7 @@ _PLACES = 14  # key frames at which the other parts are looked at
 _WEAKEST, _CARRIES = 0.25, 0.45  # score of a grasp that holds, and of one that carries
 _UNKNOWN = 0.3  # rad that both contact angles are taken for where they were not seen
 _FLAT = 0.2  # rad of both contact angles together by which a grasp is worth less
+_LEVER = 0.3  # of the part's reach from a hinge's axis, that pads are away from it
 _APART, _TURNED = 0.012, 0.45  # metres, rad: grasps nearer to each other than both are one
 
 
@@ -104,6 +107,9 @@ def _on_path(
         _lowest(hand, Ts[:, part] @ T, width, down) for T, width in zip(made.Ts_world_grasp, made.widths, strict=True)
     ])  # fmt: skip
     made = _keep(made, low > TIPS - 1e-4 if len(low) else np.zeros(0, bool), "the table comes in the way", rejected)
+    far = _levers(made, task.hinges, part, workpiece.of(part)) >= _LEVER
+    if far.any():
+        made = _keep(made, far, "too near a hinge", rejected)
     scores = _scores(made, plane[:3])
     firm = scores >= (_CARRIES if task.carried else _WEAKEST)
     made, scores = _keep(made, firm, "too weak a hold", rejected), scores[firm]
@@ -143,6 +149,21 @@ def _on_part(
     firm = (seats.areas.min(1) >= _PRESSED) & (seats.angles.sum(1) < _WEDGE)
     made = _keep(made, firm, "the pads would not sit flat", rejected)
     return _clear(hand, made, _thinned(thing.points), 0.0, config, "the gripper would touch the part", rejected)
+
+
+def _levers(made: Candidates, hinges: Sequence[Joint], part: int, points: np.ndarray) -> np.ndarray:
+    """(m,) how far both pads are from the axes that a part turns about, of how far its points (n, 3) are.
+
+    Near an axis a hand must pull hard, and nobody knows well whose a surface is that hardly moved.
+    """
+    Ts = made.Ts_world_grasp
+    pads = Ts[:, None, :3, 3] + np.array([-0.5, 0.5])[:, None] * (made.widths[:, None] * Ts[:, :3, 0])[:, None]
+    share = np.full(len(Ts), np.inf)
+    for hinge in hinges:
+        if part in (hinge.parent, hinge.child):
+            own, all_ = (np.linalg.norm(np.cross(p - hinge.origin, hinge.axis), axis=-1) for p in (pads, points))
+            share = np.minimum(share, own.min(1) / np.quantile(all_, 0.95))
+    return share
 
 
 def _openings(hand: Hand, made: Candidates, config: GraspConfig) -> np.ndarray:

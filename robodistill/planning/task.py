@@ -36,6 +36,8 @@ class Task:
     """Sets of parts to hold, the preferred first."""
     begins: float = 0.0
     """Seconds of the film at which the times are 0."""
+    hinges: tuple[Joint, ...] = ()
+    """Joints that turn in the demonstration."""
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """(K, P, 4, 4) where the parts are at times (K,), straight between frames, as at the ends beyond them."""
@@ -80,7 +82,8 @@ def make_task(motion: PartMotion, T_world_object: np.ndarray, carry: bool = True
     options = _options(motion, root, carried, moved, motion.held.mean(0) >= _HELD)
     keep = _active(Ts, motion.times)
     times = motion.times[keep]
-    return Task(motion.parts, root, carried, times - times[0], Ts[keep], options, float(times[0]))
+    hinges = tuple(it for it in motion.joints if it.kind in ("revolute", "screw") and it.child in moved)
+    return Task(motion.parts, root, carried, times - times[0], Ts[keep], options, float(times[0]), hinges)
 
 
 def is_moved(motion: PartMotion, joint: Joint) -> bool:

@@ -38,7 +38,7 @@ _BETTER = 0.2  # of the price, that a move must bring
 _SEEN = 0.2  # of the object, in the median frame, without which nothing is searched for
 _LEAST = 0.03  # of the object's Gaussians that a part has
 _INSIDE = 0.7  # of a piece that is in the part which it is split from
-_LINK = 0.03  # robust error that a border costs a link of alike Gaussians
+_LINK = 0.12  # robust error that a border costs a link of alike Gaussians
 
 
 @dataclass(frozen=True, eq=False)

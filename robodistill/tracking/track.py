@@ -77,7 +77,7 @@ def track_parts(
     if method not in get_args(Method):
         raise BadInput(f"method {method!r}: one of {', '.join(get_args(Method))} is needed")
     config = config or TrackingConfig()
-    foot, low_pass = FEET[0] if method == "ours" else 0.0, LOW_PASS
+    foot, low_pass = FEET[0], LOW_PASS
     if labels is None:
         labels, T_camera_object, foot, low_pass = _by_motion(field, frames, camera, T_camera_object, config, progress)
         merge, names = True, None
@@ -86,22 +86,12 @@ def track_parts(
     keep = labels >= 0
     if T_camera_object is None:
         T_camera_object = first_pose(field.select(torch.from_numpy(keep)), frames, camera, progress)
-    drawn = without_foot(field, keep, foot)
-    model = _model(drawn, labels, low_pass)
-    Ts_first = np.tile(T_camera_object, (model.parts, 1, 1))
     if method == "ours":
-        followed = follow(model, frames, camera, Ts_first, config, progress=progress)
-        check_seen(followed.quadratics)
-        for _ in range(_FITTINGS):
-            old, foot = (foot, low_pass), best_foot(field, labels, low_pass, followed, frames, camera, config)
-            drawn = without_foot(field, keep, foot)
-            thing = drawn.select(torch.from_numpy(keep))
-            low_pass = best_low_pass(thing, frames, camera, T_camera_object, followed, config)
-            if (foot, low_pass) == old:
-                break
-            model = _model(drawn, labels, low_pass)
-            followed = follow(model, frames, camera, Ts_first, config, progress=progress)
+        shown = frames, camera, T_camera_object
+        drawn, model, followed = _followed(field, labels, foot, low_pass, *shown, config, progress)
     else:
+        drawn, model = field, _model(field, labels, LOW_PASS)
+        Ts_first = np.tile(T_camera_object, (model.parts, 1, 1))
         features = load_features(model.field.features)
         Ts = follow_rsrd(model, frames, camera, Ts_first, features=features, progress=progress)
         followed = judged(model, frames, camera, Ts, config)
@@ -111,7 +101,7 @@ def track_parts(
         fewer = merged(labels, _as_one(model, followed, found), model.parts) if merge else None
         if fewer is not None:
             followed = _merge(labels, fewer, model, followed)
-            model = _model(drawn, fewer, low_pass)
+            model = _model(drawn, fewer, model.low_pass)
             labels, names = fewer, _numbers(fewer)
             found = _joints_of(model, followed) if model.parts > 1 else ()
         joints, Ts, quadratics = found, followed.Ts_camera_part, followed.quadratics
@@ -143,6 +133,35 @@ def track_parts(
     if fewer is not motion:
         fewer = replace(fewer, parts=tuple(_numbers(fewer.labels)))
     return fewer.rooted(_standing_part(field, fewer, _FOOT * model.size))
+
+
+def _followed(
+    field: GaussianField,
+    labels: np.ndarray,
+    foot: float,
+    low_pass: float,
+    frames: Sequence[np.ndarray],
+    camera: Camera,
+    T_first: np.ndarray,
+    config: TrackingConfig,
+    progress: Progress,
+) -> tuple[GaussianField, PartModel, Followed]:
+    """The field as it is drawn, the model of its parts, and their way: followed anew if it shows another width."""
+    keep = labels >= 0
+    for attempt in range(1 + _FITTINGS):
+        drawn = without_foot(field, keep, foot)
+        model = _model(drawn, labels, low_pass)
+        Ts_first = np.tile(T_first, (model.parts, 1, 1))
+        followed = follow(model, frames, camera, Ts_first, config, progress=progress)
+        check_seen(followed.quadratics)
+        if attempt == _FITTINGS:
+            break
+        old, foot = (foot, low_pass), best_foot(field, labels, low_pass, followed, frames, camera, config)
+        thing = without_foot(field, keep, foot).select(torch.from_numpy(keep))
+        low_pass = best_low_pass(thing, frames, camera, T_first, followed, config)
+        if (foot, low_pass) == old:
+            break
+    return drawn, model, followed
 
 
 def _standing_part(field: GaussianField, motion: PartMotion, low: float) -> int:

@@ -33,7 +33,7 @@ _NARROWER, _WIDER = (0.05,), (0.3, 0.5, 0.8)  # square pixels
 
 
 def without_foot(field: GaussianField, keep: np.ndarray, share: float) -> GaussianField:
-    """The field with a share of the height of a thing (N,) bool made transparent at its foot."""
+    """The field with a share of the height of a thing (N,) bool, and what is below its support, made transparent."""
     plane = support_plane(field)
     if plane is None:
         return field

@@ -25,7 +25,6 @@ _CAP = 120.0  # squared misfit of a frame, 6 numbers, in sigmas
 _LEAST = 0.005  # metres; what moves less does not
 _LEAST_RISE = 0.003  # metres along its axis that make a turn a screw
 _RARELY = 3.0  # freedoms of a frame, for two parts that are hardly seen together: what one of them is lost in fits any
-_FAR = 1.5  # of the object's size, from which a hinge is a slide
 _WINDOW = 11  # frames of a local parabola through the values, before their range is taken
 
 
@@ -165,7 +164,6 @@ def _unlikely(fit: JointFit, one: cKDTree, other: cKDTree, size: float) -> float
             np.linalg.norm(np.cross(each.data - fit.joint.origin, fit.joint.axis), axis=1) for each in (one, other)
         ]
         away = max(float(np.quantile(each, 0.02)) for each in of_axis) / size
-        away *= away < _FAR
     return min(10.0 * gap, 2.0) + min(10.0 * away, 2.0) + min(path, 2.0)
 
 

@@ -16,7 +16,7 @@ from robodistill.tracking.background import Background
 from robodistill.tracking.model import LOW_PASS, PartModel, Window
 from robodistill.tracking.photometric import linearize
 from robodistill.tracking.tracker import Followed, picture_of
-from robodistill.tracking.width import best_foot, best_low_pass, without_foot
+from robodistill.tracking.width import best_foot, best_low_pass, without_feet
 
 HEIGHT, FRAMES = 0.016, 10
 
@@ -75,9 +75,9 @@ def test_a_foot_that_is_none_is_left_out(scan: tuple):
     known = PartModel(field.select(torch.from_numpy(keep)), labels[keep])
     for shown, least, most in ((keep & ~rim, 0.1, 0.3), (keep, 0.0, 0.0)):
         frames, _, followed = film(field, shown, LOW_PASS, known)
-        share = best_foot(field, labels, LOW_PASS, followed, frames, CAMERA, TrackingConfig())
+        share = best_foot(without_feet(field, keep), labels, LOW_PASS, followed, frames, CAMERA, TrackingConfig())
         assert least <= share <= most
-    left = without_foot(field, keep, 0.15).opacities.numpy() == 0
+    left = without_feet(field, keep)[0.15].opacities.numpy() == 0
     assert left[rim].all() and not left[~keep].any()
     heights = field.means[:, 2].numpy()
     assert heights[left].max() < 0.2 * HEIGHT and (heights[keep & ~left] > 0.1 * HEIGHT).all()
@@ -92,7 +92,7 @@ def test_edges_are_as_wide_as_the_first_frames_have_them(scan: tuple):
     found = {}
     for low_pass in (0.02, LOW_PASS, 0.8):
         frames, T_first, followed = film(field, own, low_pass, known)
-        found[low_pass] = best_low_pass(thing, frames, CAMERA, T_first, followed, TrackingConfig())
+        found[low_pass] = best_low_pass(known, frames, CAMERA, T_first, followed.background, TrackingConfig())
     assert found[LOW_PASS] == LOW_PASS and found[0.8] > LOW_PASS >= found[0.02]
 
 
@@ -100,4 +100,4 @@ def test_a_field_without_a_support_keeps_all(scan: tuple):
     """Nobody knows where its foot is."""
     field, labels, _ = scan
     bare = replace(field, views=())
-    assert without_foot(bare, labels >= 0, 0.3) is bare
+    assert all(it is bare for it in without_feet(bare, labels >= 0).values())

@@ -210,8 +210,7 @@ def _found_parts(figures: Figures, demo: Demo) -> None:
 
 def _points(figures: Figures, case: str, method: str, demo: Demo, motion: PartMotion) -> None:
     """Errors of the Gaussians of each part, a part and a film as one whatever their numbers."""
-    keep = demo.labels >= 0
-    model = PartModel(demo.field.select(keep), demo.labels[keep])
+    model = PartModel.of(demo.field, demo.labels)
     size = float(np.linalg.norm(demo.truth["size"]))
     near: dict[str, list[float]] = {"pcp05": [], "pcp03": [], "mean_mm": []}
     for found, true in zip(motion.Ts_camera_part, demo.Ts_camera_part, strict=True):

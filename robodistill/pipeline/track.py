@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from robodistill.capture.video import Video, read_video, write_video
 from robodistill.config import TrackingConfig
@@ -125,8 +124,7 @@ def overlay(model: PartModel, motion: PartMotion, frame: np.ndarray, k: int) -> 
 
 def write_film(path: Path, field: GaussianField, motion: PartMotion, video: Video) -> None:
     """MP4: left the film with the parts' outlines, right the moved field alone from a side."""
-    keep = motion.labels >= 0
-    model = PartModel(field.select(torch.from_numpy(keep)), motion.labels[keep])
+    model = PartModel.of(field, motion.labels)
     side = _from_the_side(model, motion)
     frames = []
     for k, frame in enumerate(video.frames):

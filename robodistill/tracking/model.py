@@ -119,6 +119,12 @@ class PartModel:
     low_pass: float = LOW_PASS
     """Square pixels that Gaussians are blurred with."""
 
+    @classmethod
+    def of(cls, field: GaussianField, labels: np.ndarray, low_pass: float = LOW_PASS) -> "PartModel":
+        """Of those Gaussians of a field that have a part, labels (N,) of -1 and parts."""
+        keep = labels >= 0
+        return cls(field.select(torch.from_numpy(keep)), labels[keep], low_pass)
+
     def __post_init__(self) -> None:
         if len(self.labels) != len(self.field) or len(self.field) == 0:
             raise BadInput(f"a model needs a label for each of its Gaussians: {len(self.labels)} for {len(self.field)}")

@@ -30,7 +30,7 @@ from robodistill.tracking.rsrd_loss import load_features
 from robodistill.tracking.segments import pieces
 from robodistill.tracking.tracker import Followed, check_seen, follow
 from robodistill.tracking.unite import merged, united
-from robodistill.tracking.width import FEET, best_foot, best_low_pass, without_foot
+from robodistill.tracking.width import FEET, best_foot, best_low_pass, without_feet
 
 Method = Literal["ours", "rsrd"]
 _ASKED = 10  # frames that the first pose is told the background by
@@ -88,9 +88,9 @@ def track_parts(
         T_camera_object = first_pose(field.select(torch.from_numpy(keep)), frames, camera, progress)
     if method == "ours":
         shown = frames, camera, T_camera_object
-        drawn, model, followed = _followed(field, labels, foot, low_pass, *shown, config, progress)
+        model, followed = _followed(field, labels, foot, low_pass, *shown, config, progress)
     else:
-        drawn, model = field, _model(field, labels, LOW_PASS)
+        model = PartModel.of(field, labels)
         Ts_first = np.tile(T_camera_object, (model.parts, 1, 1))
         features = load_features(model.field.features)
         Ts = follow_rsrd(model, frames, camera, Ts_first, features=features, progress=progress)
@@ -101,7 +101,7 @@ def track_parts(
         fewer = merged(labels, _as_one(model, followed, found), model.parts) if merge else None
         if fewer is not None:
             followed = _merge(labels, fewer, model, followed)
-            model = _model(drawn, fewer, model.low_pass)
+            model = replace(model, labels=fewer[keep])
             labels, names = fewer, _numbers(fewer)
             found = _joints_of(model, followed) if model.parts > 1 else ()
         joints, Ts, quadratics = found, followed.Ts_camera_part, followed.quadratics
@@ -145,23 +145,22 @@ def _followed(
     T_first: np.ndarray,
     config: TrackingConfig,
     progress: Progress,
-) -> tuple[GaussianField, PartModel, Followed]:
-    """The field as it is drawn, the model of its parts, and their way: followed anew if it shows another width."""
-    keep = labels >= 0
+) -> tuple[PartModel, Followed]:
+    """The model of the parts, and their way: followed anew if it shows another width."""
+    fields = without_feet(field, labels >= 0)
     for attempt in range(1 + _FITTINGS):
-        drawn = without_foot(field, keep, foot)
-        model = _model(drawn, labels, low_pass)
+        model = PartModel.of(fields[foot], labels, low_pass)
         Ts_first = np.tile(T_first, (model.parts, 1, 1))
         followed = follow(model, frames, camera, Ts_first, config, progress=progress)
         check_seen(followed.quadratics)
         if attempt == _FITTINGS:
             break
-        old, foot = (foot, low_pass), best_foot(field, labels, low_pass, followed, frames, camera, config)
-        thing = without_foot(field, keep, foot).select(torch.from_numpy(keep))
-        low_pass = best_low_pass(thing, frames, camera, T_first, followed, config)
+        old, foot = (foot, low_pass), best_foot(fields, labels, low_pass, followed, frames, camera, config)
+        suited = PartModel.of(fields[foot], labels)
+        low_pass = best_low_pass(suited, frames, camera, T_first, followed.background, config)
         if (foot, low_pass) == old:
             break
-    return drawn, model, followed
+    return model, followed
 
 
 def _standing_part(field: GaussianField, motion: PartMotion, low: float) -> int:
@@ -188,20 +187,19 @@ def _by_motion(
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """(N,) parts that the film shows, the object's first pose, and the foot and low pass that suit it, see `width`."""
     found = pieces(field)
-    own = torch.from_numpy(found.keep)
-    thing = field.select(own)
     if T_camera_object is None:
+        thing = field.select(torch.from_numpy(found.keep))
         T_camera_object = first_pose(thing, frames, camera, progress)
     some = frames[:: max(1, min(_STEP, len(frames) // _ENOUGH))]
     config = replace(config, jump=max(config.jump, _LEAP))
     # the whole shows the background that all else is compared before
-    whole = PartModel(without_foot(field, found.keep, FEET[0]).select(own), np.zeros(len(thing), int))
+    labels, fields = np.where(found.keep, 0, -1), without_feet(field, found.keep)
+    whole = PartModel.of(fields[FEET[0]], labels)
     followed = follow(whole, some, camera, T_camera_object[None], config, progress=progress)
-    labels = np.where(found.keep, 0, -1)
-    foot = best_foot(field, labels, LOW_PASS, followed, some, camera, config)
-    thing = without_foot(field, found.keep, foot).select(own)
-    low_pass = best_low_pass(thing, some, camera, T_camera_object, followed, config)
-    whole = PartModel(thing, whole.labels, low_pass)
+    foot = best_foot(fields, labels, LOW_PASS, followed, some, camera, config)
+    whole = PartModel.of(fields[foot], labels)
+    low_pass = best_low_pass(whole, some, camera, T_camera_object, followed.background, config)
+    whole = replace(whole, low_pass=low_pass)
     labels[found.keep] = search_parts(
         *(whole, found.few, found.branches, some, camera, T_camera_object, followed.background, config, progress)
     )
@@ -259,12 +257,6 @@ def _as_one(model: PartModel, followed: Followed, joints: tuple[Joint, ...]) -> 
     """Pairs of parts that the film does not show to move against each other."""
     fixed = [(joint.parent, joint.child) for joint in joints if joint.kind == "fixed"]
     return fixed + moves_with(model, followed.Ts_camera_part, followed.quadratics, joints)
-
-
-def _model(field: GaussianField, labels: np.ndarray, low_pass: float) -> PartModel:
-    """Of the Gaussians that have a part."""
-    keep = labels >= 0
-    return PartModel(field.select(torch.from_numpy(keep)), labels[keep], low_pass)
 
 
 def _merge(labels: np.ndarray, fewer: np.ndarray, model: PartModel, followed: Followed) -> Followed:

@@ -17,6 +17,7 @@ from robodistill.field.gaussians import GaussianField
 from robodistill.field.standing import support_plane
 from robodistill.geometry.camera import Camera
 from robodistill.tracking.articulation import FreeParts
+from robodistill.tracking.background import Background
 from robodistill.tracking.model import LOW_PASS, PartModel
 from robodistill.tracking.photometric import Picture, misfit
 from robodistill.tracking.tracker import Followed, Follower, picture_of
@@ -32,18 +33,20 @@ _RIGHT = 0.003  # of its distance, by which they may shift the thing
 _NARROWER, _WIDER = (0.05,), (0.3, 0.5, 0.8)  # square pixels
 
 
-def without_foot(field: GaussianField, keep: np.ndarray, share: float) -> GaussianField:
-    """The field with a share of the height of a thing (N,) bool, and what is below its support, made transparent."""
+def without_feet(field: GaussianField, keep: np.ndarray) -> dict[float, GaussianField]:
+    """By each of FEET the field with that share of the height of a thing (N,) bool, and what is below its support, made
+    transparent; as it is where nobody knows its support."""
     plane = support_plane(field)
     if plane is None:
-        return field
+        return dict.fromkeys(FEET, field)
     heights = field.means.double().numpy() @ plane[:3] + plane[3]
-    foot = keep & (heights < min(_HIGHEST, share * np.percentile(heights[keep], 99)))
-    return replace(field, opacities=torch.where(torch.from_numpy(foot), 0.0, field.opacities))
+    high = np.percentile(heights[keep], 99)
+    feet = {share: torch.from_numpy(keep & (heights < min(_HIGHEST, share * high))) for share in FEET}
+    return {share: replace(field, opacities=torch.where(foot, 0.0, field.opacities)) for share, foot in feet.items()}
 
 
 def best_foot(
-    field: GaussianField,
+    fields: dict[float, GaussianField],
     labels: np.ndarray,
     low_pass: float,
     followed: Followed,
@@ -51,45 +54,47 @@ def best_foot(
     camera: Camera,
     config: TrackingConfig,
 ) -> float:
-    """The share of its height without which a thing, where it was followed to, is nearest to the frames.
+    """Which of `without_feet` is nearest to the frames where the thing was followed to.
 
     Args:
         labels: (N,) parts, -1 for what is not the thing.
     """
-    keep = labels >= 0
     chosen = range(0, len(frames), max(1, len(frames) // _ASKED))
     pictures = [picture_of(frames[k], camera, followed.background) for k in chosen]
-    costs = np.zeros((len(FEET), len(pictures)))
-    for row, share in zip(costs, FEET, strict=True):
-        thing = without_foot(field, keep, share).select(torch.from_numpy(keep))
-        model = PartModel(thing, labels[keep], low_pass)
-        for n, (k, picture) in enumerate(zip(chosen, pictures, strict=True)):
-            cost = misfit(model, followed.Ts_camera_part[k], picture, config.spread, followed.quadratics[k].lights, 0.0)
-            row[n] = min(cost, 0.0)
-    return FEET[int(costs.mean(1).argmin())]
+    costs = {}
+    for share, field in fields.items():
+        model = PartModel.of(field, labels, low_pass)
+        each = [
+            misfit(model, followed.Ts_camera_part[k], picture, config.spread, followed.quadratics[k].lights, 0.0)
+            for k, picture in zip(chosen, pictures, strict=True)
+        ]
+        costs[share] = np.minimum(each, 0.0).mean()
+    return min(costs, key=costs.get)
 
 
 def best_low_pass(
-    thing: GaussianField,
+    model: PartModel,
     frames: Sequence[np.ndarray],
     camera: Camera,
     T_first: np.ndarray,
-    followed: Followed,
+    background: Background,
     config: TrackingConfig,
 ) -> float:
     """Square pixels, for `PartModel`, by which the first frames leave a thing nearest to where it is.
 
     Args:
+        model: Of the thing at rest, its parts as one.
         T_first: (4, 4) T_camera_field there.
     """
-    where = PartModel(thing, np.zeros(len(thing), int)).covered(T_first[None], camera)
+    whole = replace(model, labels=np.zeros(len(model.labels), int), low_pass=LOW_PASS)
+    where = whole.covered(T_first[None], camera)
     still = [frames[k] for k in _FIRST if k < len(frames) and _change(frames[k], frames[0], where) < _STILL]
-    pictures = [picture_of(frame, camera, followed.background) for frame in (frames[0], *still)]
-    tried = {LOW_PASS: _first_frames(thing, LOW_PASS, pictures, T_first, config)}
+    pictures = [picture_of(frame, camera, background) for frame in (frames[0], *still)]
+    tried = {LOW_PASS: _first_frames(whole, pictures, T_first, config)}
     shift, cost = tried[LOW_PASS]
     if abs(shift) > _RIGHT:
         for low_pass in _WIDER if shift < 0 else _NARROWER:
-            found = _first_frames(thing, low_pass, pictures, T_first, config)
+            found = _first_frames(replace(whole, low_pass=low_pass), pictures, T_first, config)
             if found[1] > cost:
                 break  # the pose is wrong, not the width
             tried[low_pass] = found
@@ -99,11 +104,10 @@ def best_low_pass(
 
 
 def _first_frames(
-    thing: GaussianField, low_pass: float, pictures: Sequence[Picture], T_first: np.ndarray, config: TrackingConfig
+    whole: PartModel, pictures: Sequence[Picture], T_first: np.ndarray, config: TrackingConfig
 ) -> tuple[float, float]:
     """By how much of its distance the pictures move the thing away, and their mean cost where they do."""
-    model = PartModel(thing, np.zeros(len(thing), int), low_pass)
-    follower, middle = Follower(model, config, FreeParts(model.centers)), np.append(model.centers[0], 1)
+    follower, middle = Follower(whole, config, FreeParts(whole.centers)), np.append(whole.centers[0], 1)
     depths, costs = [], []
     for picture in pictures:
         state, lights = T_first[None], None

@@ -5,7 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from robodistill.tracking.joints import fit_joint, fit_joints
+from robodistill.tracking.articulation import joint_motion
+from robodistill.tracking.joints import fit_joint, fit_joints, fit_tree
 
 FRAMES = 60
 CLOUD = np.random.default_rng(99).uniform(-0.5, 0.5, (200, 3)) * [0.10, 0.08, 0.03]
@@ -186,6 +187,35 @@ def test_a_tree_of_badly_followed_parts():
     Ts = np.stack([noisy(carried(rng), p.mean(0), rng, 0.004, 3) for p in parts], axis=1)
     joints = fit_joints(Ts, parts, free=False)
     assert {frozenset((j.parent, j.child)) for j in joints} == {frozenset((0, 1)), frozenset((1, 2))}
+
+
+def test_rivals_are_as_likely_as_the_tree():
+    """Ends of a row of three that were followed well are no rivals; of parts in one place that were lost all are."""
+    rng = np.random.default_rng(4)
+    row = [CLOUD + [0.1 * k, 0, 0] for k in range(3)]
+    path, y = carried(rng), np.array([0, 1.0, 0])
+    first = turning(y, np.array([0.05, 0, 0]), opening(rng, 0.7))
+    second = first @ turning(y, np.array([0.15, 0, 0]), -np.roll(opening(rng, 0.9), 8))
+    moved = zip((np.eye(4), first, second), row, strict=True)
+    Ts = np.stack([noisy(path @ M, p.mean(0), rng, 0.001, 0.5) for M, p in moved], 1)
+    tree, rivals = fit_tree(Ts, row)
+    assert {frozenset((j.parent, j.child)) for j in tree} == {frozenset((0, 1)), frozenset((1, 2))} and rivals == ()
+    here = [CLOUD + [0.02 * k, 0, 0] for k in range(3)]
+    lost = np.stack([noisy(carried(rng), p.mean(0), rng, 0.004, 3) for p in here], axis=1)
+    tree, rivals = fit_tree(lost, here, free=False)
+    pairs = {frozenset((j.parent, j.child)) for j in (*tree, *rivals)}
+    assert len(tree) == 2 and len(rivals) == 1 and len(pairs) == 3
+
+
+@pytest.mark.parametrize("kind", ["revolute", "prismatic", "screw"])
+def test_a_joint_turned_round_is_the_same_motion(kind):
+    """What the child does as seen from the parent, backwards, the parent does as seen from the child."""
+    rng = np.random.default_rng(5)
+    M, _, _, _, _, points = draw(kind, rng)
+    joint = fit_joint(*seen(M, points, rng), points).joint
+    there, back = (joint_motion(j, 0.3) for j in (joint, joint.turned_round))
+    assert np.allclose(there @ back, np.eye(4), atol=1e-9)
+    assert (joint.turned_round.parent, joint.turned_round.child) == (joint.child, joint.parent)
 
 
 def test_one_part_has_no_joint():

@@ -159,7 +159,9 @@ def test_joints_are_tried_in_the_pictures(model: PartModel, film: tuple):
     pictures = [Picture(f.astype(np.float32) / 255, background.rgb, background.known, CAMERA) for f in frames]
     quadratics = [linearize(model, T, picture, 0.05) for T, picture in zip(Ts, pictures, strict=True)]
     slide = Joint("prismatic", 0, 1, np.array([0, 0, 1.0]), model.centers[1], 0.0, np.zeros(FRAMES), (0.0, 0.05))
-    joint = try_joints(model, frames, CAMERA, Followed(Ts, quadratics, background), slide, TrackingConfig())
+    trial = try_joints(model, frames, CAMERA, Followed(Ts, quadratics, background), slide, TrackingConfig())
+    joint = trial.joint
+    assert trial.gain > 0.05 and len(trial.frames) == len(joint.values)
     assert joint.kind == "revolute" and np.degrees(np.arccos(min(1.0, abs(joint.axis @ HINGE.axis)))) < 5
     assert np.linalg.norm(np.cross(joint.origin - HINGE.origin, HINGE.axis)) < 0.01
     assert abs(np.ptp(joint.values) - np.ptp(angles)) < 0.15

@@ -50,7 +50,7 @@ class TrackingConfig:
     """Of picture and drawing in the first steps of a frame, pixels."""
     wide_steps: int = 4
     """Steps with that blur; half of them of the object as a whole."""
-    fine_steps: int = 4
+    fine_steps: int = 7
     """Steps without."""
     contact_reach: float = 0.03
     """Parts nearer than this at rest touch, in the object's size."""

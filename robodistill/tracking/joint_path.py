@@ -104,6 +104,20 @@ def likelihoods(costs: np.ndarray, places: np.ndarray, leap: float) -> np.ndarra
     return chances / chances.sum(1, keepdims=True)
 
 
+def cheapest_path(costs: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """(T,) places of least cost in all: (T, V) costs of each place in each frame, and (V, V) of going from one place to
+    another between frames (Viterbi, 1967)."""
+    total, backs = costs[0], []
+    for cost in costs[1:]:
+        ways = total[:, None] + steps
+        backs.append(ways.argmin(0))
+        total = ways.min(0) + cost
+    path = [int(total.argmin())]
+    for back in reversed(backs):
+        path.append(int(back[path[-1]]))
+    return np.array(path[::-1])
+
+
 def _with_value(articulation: Articulation, state: State, joint: int, value: float, held: int) -> State:
     """With another value of a joint and a part where it was."""
     values = state.values.copy()

@@ -7,7 +7,7 @@ are nearest is taken.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -17,24 +17,44 @@ from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
 from robodistill.tracking.articulation import Articulation, joint_motion
 from robodistill.tracking.joint_guesses import likely_joints, off_axis, trial_values
+from robodistill.tracking.joint_path import cheapest_path
 from robodistill.tracking.look import Look
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
-from robodistill.tracking.refine import refine, to_box
+from robodistill.tracking.refine import reach, refine, to_box
 from robodistill.tracking.tracker import Followed, picture_of
 
 _FRAMES = 12  # that are asked
 _SEEN = 0.4  # of the parent, in them
 _EACH, _MORE = 3, 8  # every third frame is asked of all joints, the others of the best few
 _BEST = 3  # that are solved for
+_RESTLESS = 0.02  # thousands of pixels of half size for a way of the object's size between frames that are asked
 _MOVES = 0.005  # of a thousand pixels of half size that a frame must gain, on the mean, by a part's not being fixed
-_STILL = 0.01  # of the cost that a frame must gain, on the mean, by a part's not being fixed
+_STILL = 0.004  # of the cost that a frame must gain, on the mean, by a part's not being fixed
 _PRICE = {"prismatic": 0.0, "revolute": 0.03, "screw": 0.035}  # of the cost, that a kind must gain over no price
 _LOOSE, _GAP = 0.04, 0.04  # of the cost, for a child that leaves its parent by so much of the object's size
 _NEXT, _OUTER = 0.02, 0.1  # share of its points that stays next to it, and of its values that may lie outside
 _ASKEW, _OBLIQUE = 0.01, np.sin(np.radians(3))  # of the cost, for an axis that lies so far from any edge
 _RISE = 0.004  # metres along its axis that make a turn a screw
 _FAR = 1.5  # of the object's size from a part at which a hinge is a slide
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What came of trying a joint."""
+
+    asked: Joint
+    """What was asked for, its values those of all frames."""
+    joint: Joint
+    """Its values are those of the frames that were asked."""
+    frames: np.ndarray
+    """(n,) numbers of these."""
+    gain: float
+    """Share of the cost that moving brings against being fixed."""
+    cost: float
+    """Mean of `Quadratic.cost` on the joint."""
+    objection: float
+    """Of the pictures to the joint, against the poses of free parts, thousands of pixels in the mean frame."""
 
 
 def try_joints(
@@ -44,8 +64,8 @@ def try_joints(
     followed: Followed,
     found: Joint,
     config: TrackingConfig,
-) -> Joint:
-    """The likeliest joint between two parts, its values those of the frames that were asked.
+) -> Trial:
+    """The likeliest joint between two parts.
 
     Args:
         frames: (H, W, 3) uint8, all that were followed.
@@ -56,21 +76,27 @@ def try_joints(
     looks = [_look(model, frames[t], camera, followed, int(t), config) for t in chosen]
     chosen, looks = chosen[[look is not None for look in looks]], [look for look in looks if look is not None]
     if not looks:
-        return found
+        return Trial(found, replace(found, values=found.values[chosen]), chosen, 0.0, 0.0, np.inf)
     first, rest = looks[::_EACH], [look for k, look in enumerate(looks) if k % _EACH]
     known = [found] if found.kind in _PRICE else []
     tried = [(joint, trial_values(model, joint)) for joint in known + likely_joints(model, found.parent, found.child)]
     costs = [_costs(first, joint, values) for joint, values in tried]
-    best = np.argsort([cost.min(1).mean() for cost in costs])[:_MORE]
+    best = list(np.argsort([cost.min(1).mean() for cost in costs])[:_MORE])
     for k in best:
         every = np.zeros((len(looks), len(tried[k][1])))
         every[::_EACH] = costs[k]
         every[np.arange(len(looks)) % _EACH > 0] = _costs(rest, *tried[k])
         costs[k] = every
-    best = sorted(best, key=lambda k: costs[k].min(1).mean())[:_BEST]
-    if not known and (_costs(looks, tried[best[0]][0], np.zeros(1)).mean() - costs[best[0]].min(1).mean()) < _MOVES:
-        return found
-    starts = [replace(tried[k][0], values=tried[k][1][costs[k].argmin(1)]) for k in best]
+    finer = {k: _finer(model, looks, tried[k][0], tried[k][1], costs[k]) for k in best}
+    best = sorted(best, key=lambda k: finer[k][1].mean())[:_BEST]
+    free = float(np.mean([followed.quadratics[t].cost for t in chosen]))
+    if not known and (_costs(looks, tried[best[0]][0], np.zeros(1)).mean() - finer[best[0]][1].mean()) < _MOVES:
+        still = replace(found, kind="fixed", axis=np.zeros(3), pitch=0.0, values=np.zeros(len(chosen)))
+        still, at_rest = _solved(model, frames, camera, followed, chosen, still, config)
+        return Trial(found, still, chosen, 0.0, at_rest, at_rest - free)
+    starts = [replace(tried[k][0], values=finer[k][0]) for k in best]
+    if known:  # as the free poses have it, too
+        starts.append(replace(found, values=found.values[chosen]))
     solved = [_solved(model, frames, camera, followed, chosen, joint, config) for joint in starts]
     best = _chosen(model, solved)
     if best.kind == "revolute":
@@ -80,10 +106,13 @@ def try_joints(
     cost = next(cost for joint, cost in solved if joint is best)
     still = replace(best, kind="fixed", axis=np.zeros(3), pitch=0.0, values=0 * best.values)
     still, at_rest = _solved(model, frames, camera, followed, chosen, still, config)
-    if at_rest - cost < _STILL * abs(cost):
-        return replace(still, values=np.zeros(len(frames)))
+    gain = (at_rest - cost) / max(abs(cost), 1e-9)
+    if gain < _STILL:
+        return Trial(found, still, chosen, gain, at_rest, at_rest - free)
     turn = to_box(model, best)
-    return best if turn is None else replace(best, axis=Rotation.from_rotvec(turn).as_matrix() @ best.axis)
+    if turn is not None:
+        best = replace(best, axis=Rotation.from_rotvec(turn).as_matrix() @ best.axis)
+    return Trial(found, best, chosen, gain, cost, cost - free)
 
 
 def _look(
@@ -102,6 +131,23 @@ def _costs(looks: list[Look], joint: Joint, values: np.ndarray) -> np.ndarray:
             Ts[joint.child] = Ts[joint.parent] @ joint_motion(joint, value)
             costs[k, j] = look.cost(Ts, [joint.child])
     return costs
+
+
+def _finer(
+    model: PartModel, looks: list[Look], joint: Joint, values: np.ndarray, costs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(looks,) the likeliest values, to a quarter of the step that was tried (looks, values), and what they cost."""
+    least = np.array([_RESTLESS * reach(model, joint) / model.size * abs(values - value) for value in values])
+    path = cheapest_path(costs, least)
+    best, found = values[path], costs[np.arange(len(costs)), path]
+    step = np.diff(values).min()
+    for k, look in enumerate(looks):
+        for part in (0.5, 0.25):
+            nearby = best[k] + part * step * np.array([-1, 1])
+            each = _costs([look], joint, nearby)[0]
+            if each.min() < found[k]:
+                best[k], found[k] = nearby[each.argmin()], each.min()
+    return best, found
 
 
 def _frames(followed: Followed, parent: int) -> np.ndarray:

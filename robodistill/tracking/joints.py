@@ -25,6 +25,7 @@ _CAP = 120.0  # squared misfit of a frame, 6 numbers, in sigmas
 _LEAST = 0.005  # metres; what moves less does not
 _LEAST_RISE = 0.003  # metres along its axis that make a turn a screw
 _RARELY = 3.0  # freedoms of a frame, for two parts that are hardly seen together: what one of them is lost in fits any
+_MARGIN = 1.5  # freedoms of a frame, by which a joint outside of the tree may be worse and as likely
 _WINDOW = 11  # frames of a local parabola through the values, before their range is taken
 
 
@@ -100,7 +101,18 @@ def fit_joints(
     body: int | None = None,
     free: bool = True,
 ) -> tuple[Joint, ...]:
-    """The tree of joints of an object, outer joints first.
+    """The tree of joints of an object, outer joints first: the first of `fit_tree`."""
+    return fit_tree(Ts_part, points, weights, body, free)[0]
+
+
+def fit_tree(
+    Ts_part: np.ndarray,
+    points: Sequence[np.ndarray],
+    weights: np.ndarray | None = None,
+    body: int | None = None,
+    free: bool = True,
+) -> tuple[tuple[Joint, ...], tuple[Joint, ...]]:
+    """The tree of joints of an object, outer joints first; and joints of other pairs that may as well be in it.
 
     Args:
         Ts_part: (T, P, 4, 4) as in `PartMotion.Ts_camera_part`.
@@ -112,7 +124,7 @@ def fit_joints(
     frames, parts = Ts_part.shape[:2]
     weights = np.ones((frames, parts)) if weights is None else np.asarray(weights, float)
     if parts == 1:
-        return ()
+        return (), ()
     trees = [cKDTree(each[:: max(1, len(each) // 2000)]) for each in points]
     size = float(np.linalg.norm(np.ptp(np.concatenate(points), axis=0)))
     cost, told = np.zeros((parts, parts)), np.zeros((parts, parts))
@@ -129,6 +141,11 @@ def fit_joints(
     cost[pairs] += 1.0 - cost[pairs].min()  # nought is no link
     tree = minimum_spanning_tree(cost).toarray() > 0
     linked = tree | tree.T
+    # on the way between two parts in the tree the worst joint is as good as on any other way (minimax path)
+    worst = np.where(cost + cost.T > 0, cost + cost.T, np.inf)
+    for k in range(parts):
+        worst = np.minimum(worst, np.maximum(worst[:, k, None], worst[k]))
+    rivals = [fit.joint for pair, fit in found.items() if not linked[pair] and cost[pair] < worst[pair] + _MARGIN]
     if body is None:
         extent = [float(np.linalg.norm(np.ptp(each, axis=0))) for each in points]
         body = max(range(parts), key=lambda k: (linked[k].sum(), extent[k]))
@@ -143,7 +160,7 @@ def fit_joints(
             joints.append(fit.joint)
             done.add(b)
             waiting.append(b)
-    return tuple(joints)
+    return tuple(joints), tuple(rivals)
 
 
 def _unlikely(fit: JointFit, one: cKDTree, other: cKDTree, size: float) -> float:

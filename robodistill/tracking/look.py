@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from robodistill.tracking.photometric import Picture, Quadratic, misfit, window_
 _AROUND = 0.25  # of the object's size, drawn around it: where its part may go
 _SEEN = 0.5  # share of a part that tells its light
 _TINT, _SHADES = 0.08, (0.4, 1.6)  # brightness by which a colour may differ, and be lighter or darker
+_SOME = 100  # points that tell how much of a part is drawn
 _HIDDEN = 0.2  # robust error that a pixel behind another part counts as
 _ALIKE, _FEW = 0.2, 8  # share, and number, of a part's pixels that have its colour
 
@@ -49,16 +51,30 @@ class Look:
     def cost(self, Ts: np.ndarray, moved: Sequence[int]) -> float:
         """`misfit` with some parts moved to where (P, 4, 4) has them.
 
-        What is hidden by other parts is charged for: nothing speaks against it, and inside or behind of something is
-        not where a part goes that should be in sight.
+        What is hidden by other parts, or outside of what is drawn, is charged for: nothing speaks against it, and
+        inside or behind of something is not where a part goes that should be in sight.
         """
         layers, lights = self.layers.redrawn(self.model, Ts, moved, self.window), self.lights.copy()
         for p in moved:
             if self.unsure[p]:
                 lights[p, :] = self._light(layers, p)
         cost = misfit(self.model, Ts, self.picture, self.spread, lights, self.blur, (layers, self.window))
-        hidden = sum(float((layers.alpha[p] * (1 - layers.in_sight[p])).sum()) for p in moved)
+        hidden = sum(float((layers.alpha[p] * (1 - layers.in_sight[p])).sum()) + self._outside(Ts, p) for p in moved)
         return cost + _HIDDEN * hidden / 1000
+
+    def _outside(self, Ts: np.ndarray, p: int) -> float:
+        """Pixels of a part that are not in what is drawn."""
+        points = self._points[p] @ Ts[p, :3, :3].T + Ts[p, :3, 3]
+        pixels = points @ self.window.K_corner.T
+        at, end = pixels[:, :2] / np.maximum(pixels[:, 2:], 1e-3), [self.window.width, self.window.height]
+        inside = ((at >= 0) & (at < end)).all(1) & (pixels[:, 2] > 0)
+        return float((1 - inside.mean()) * self.layers.alpha[p].sum())
+
+    @cached_property
+    def _points(self) -> list[np.ndarray]:
+        """(n, 3) some of each part's at rest."""
+        own = [self.model.points[self.model.labels == p] for p in range(self.model.parts)]
+        return [points[:: max(1, len(points) // _SOME)] for points in own]
 
     def _light(self, layers: Layers, p: int) -> np.ndarray:
         """(4,) under which most of a part's pixels that have its colour are as bright as the picture; else its own."""

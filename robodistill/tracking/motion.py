@@ -47,6 +47,11 @@ class Joint:
     residual: float = 0.0
     """Root mean square of what the joint does not explain, metres at the child's points."""
 
+    @property
+    def turned_round(self) -> "Joint":
+        """The same with parent and child exchanged, values as they are."""
+        return replace(self, parent=self.child, child=self.parent, axis=-self.axis)
+
 
 @dataclass(frozen=True, eq=False)
 class PartMotion:
@@ -93,7 +98,7 @@ class PartMotion:
         while upper != self.root:
             k = next(k for k, joint in enumerate(self.joints) if joint.child == upper)
             joint = self.joints[k]
-            joints[k] = replace(joint, parent=joint.child, child=joint.parent, axis=-joint.axis)
+            joints[k] = joint.turned_round
             upper = joint.parent
         return replace(self, joints=tuple(joints))
 

@@ -38,6 +38,7 @@ _BETTER = 0.2  # of the price, that a move must bring
 _SEEN = 0.2  # of the object, in the median frame, without which nothing is searched for
 _LEAST = 0.03  # of the object's Gaussians that a part has
 _INSIDE = 0.7  # of a piece that is in the part which it is split from
+_STEPS = 4  # at most, of a solve: tries compare that start alike
 _LINK = 0.12  # robust error that a border costs a link of alike Gaussians
 
 
@@ -119,7 +120,8 @@ class _Search:
         config: TrackingConfig,
         progress: Progress,
     ) -> None:
-        self.whole, self.config, self.progress, self.tried, self.price = whole, config, progress, 0, 0.0
+        self.whole, self.progress, self.tried, self.price = whole, progress, 0, 0.0
+        self.config, self.lean = config, replace(config, fine_steps=min(_STEPS, config.fine_steps))
         self.branches, self.links = branches, alike(whole.field)
         self.frames, self.camera, self.T_first = frames, camera, T_first
         self.background = background
@@ -151,7 +153,7 @@ class _Search:
         each = np.arange(model.parts)
         groups = each if tied is None else merged(each, [tied], model.parts)
         along = FreeParts(model.centers) if tied is None else Tied(model.centers, groups)
-        follower = Follower(model, self.config, along)
+        follower = Follower(model, self.lean, along)
         starts = self.bank.starts(groups[labels])[:, groups] if starts is None else starts
         poses, quadratics, lights = [], [], None
         for picture, start in zip(self.pictures[::every], starts[::every], strict=True):

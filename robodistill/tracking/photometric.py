@@ -14,6 +14,7 @@ import numpy as np
 
 from robodistill.geometry.camera import Camera
 from robodistill.tracking.model import Layers, PartModel, Window
+from robodistill.tracking.shade import shade
 
 _LEAST_ALPHA = 0.03
 _LIGHT_STD = (0.03, 0.01, 0.01, 0.01)  # by which a part's light changes from frame to frame
@@ -22,6 +23,7 @@ _CORRELATED = 20  # pixels and channels that err together: what the scan got wro
 _UNKNOWN = 0.6  # robust error of a pixel whose background nobody has seen
 _IN_SIGHT = 0.15  # share of a part that a frame must agree with to tell its light
 _BY_CHANCE = 0.25  # share of a part's pixels that agree with anything
+_SHADOW, _DEEP = 0.2, 0.4  # robust error that a shadow counts as, and the logarithm of one that does so fully
 _HIDDEN = 0.12  # error of colour of what is not the object, blurred over a few pixels
 
 
@@ -96,7 +98,7 @@ def linearize(
     """
     parts = model.parts
     lights = unlit(parts) if lights is None else lights
-    drawn = _draw(model, Ts, picture, lights, blur)
+    drawn = _draw(model, Ts, picture, lights, spread, blur)
     if drawn is None:
         nothing = np.zeros(parts)
         return Quadratic(np.zeros((6 * parts,) * 2), np.zeros(6 * parts), np.inf, 1.0, nothing, nothing, lights)
@@ -135,7 +137,7 @@ def linearize(
         ]
         _move(J[:, :, 6 * p : 6 * p + 6], model, Ts, layers, p, slopes, window, active, numbers, box, blur)
         inside = active[box]
-        rows, color = numbers[box][inside], (layers.color[p][box] * hidden)[inside]
+        rows, color = numbers[box][inside], (layers.color[p][box] * hidden * drawn.gain[box][..., None])[inside]
         at = 6 * parts + 4 * p
         J[rows, :, at] = color
         J[rows, :, at + 1 : at + 4] = color[:, :, None] * normal[p][box][inside][:, None]
@@ -169,7 +171,7 @@ def misfit(
     made: tuple[Layers, Window] | None = None,
 ) -> float:
     """`linearize(...).cost` alone, which is several times cheaper; what is `made` already need not be drawn."""
-    drawn = _draw(model, Ts, picture, unlit(model.parts) if lights is None else lights, blur, made)
+    drawn = _draw(model, Ts, picture, unlit(model.parts) if lights is None else lights, spread, blur, made)
     return np.inf if drawn is None else drawn.cost(spread)
 
 
@@ -187,11 +189,14 @@ class _Drawn:
     empty: np.ndarray
     known: np.ndarray
     usable: np.ndarray | None
+    gain: np.ndarray
+    """(H, W) of `shade`."""
 
     def cost(self, spread: float) -> float:
         """See `Quadratic.cost`."""
         without = np.where(self.known[self.active] > 0.5, robust(self.empty, spread)[self.active], _UNKNOWN)
         gains = robust(self.error, spread)[self.active] - without
+        gains += _SHADOW * np.minimum(np.abs(np.log(self.gain[self.active])) / _DEEP, 1)
         return float(gains.sum() if self.usable is None else gains @ self.usable[self.active]) / 1000
 
 
@@ -211,6 +216,7 @@ def _draw(
     Ts: np.ndarray,
     picture: Picture,
     lights: np.ndarray,
+    spread: float,
     blur: float,
     made: tuple[Layers, Window] | None = None,
 ) -> _Drawn | None:
@@ -222,6 +228,8 @@ def _draw(
     seen, behind, known = (array[window.pixels] for array in (picture.rgb, picture.background, picture.known))
     through = np.prod(1 - layers.alpha, 0)
     lit, normal = lit_by(layers, lights)
+    gain = shade(layers, lit, seen, spread, blur > 0)
+    lit = lit * gain[..., None]
     error = _blurred(layers.over(lit, behind) - seen, blur)
     # an edge over an unknown background says nothing
     weight = (np.clip(1 - through + known, 0, 1) ** 2) ** 2 if known.min() < 1 else np.ones_like(known)
@@ -229,7 +237,7 @@ def _draw(
     if usable is not None:
         weight = weight * usable
     empty = _blurred(behind - seen, blur)
-    return _Drawn(layers, window, lit, normal, through < 1 - _LEAST_ALPHA, weight, error, empty, known, usable)
+    return _Drawn(layers, window, lit, normal, through < 1 - _LEAST_ALPHA, weight, error, empty, known, usable, gain)
 
 
 def lit_by(layers: Layers, lights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,8 +18,7 @@ from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import Articulation, in_order
 from robodistill.tracking.hold import find_held
 from robodistill.tracking.joint_search import moves_with, search_joint
-from robodistill.tracking.joint_trial import try_joints
-from robodistill.tracking.joints import fit_joints
+from robodistill.tracking.joints import fit_tree
 from robodistill.tracking.model import LOW_PASS, PartModel
 from robodistill.tracking.motion import Joint, PartMotion
 from robodistill.tracking.part_search import search_parts
@@ -29,6 +28,7 @@ from robodistill.tracking.rsrd import follow_rsrd, judged
 from robodistill.tracking.rsrd_loss import load_features
 from robodistill.tracking.segments import pieces
 from robodistill.tracking.tracker import Followed, check_seen, follow
+from robodistill.tracking.tried import tried_joints
 from robodistill.tracking.unite import merged, united
 from robodistill.tracking.width import FEET, best_foot, best_low_pass, without_feet
 
@@ -39,7 +39,6 @@ _FOOT = 0.08  # of the object's size above its support: which part does it stand
 _FITTINGS = 2  # of how wide a thing is drawn
 _STEP, _ENOUGH = 2, 24  # every second frame tells what moves apart, if so many are left
 _SURE, _LEAST_SURE = 0.5, 0.2  # share of a part in sight from which its joint's value counts for the range
-_BEYOND = 0.2  # of the object's size, that a part may go further than in the frames in which its joint was tried
 _LEAST_TRAVEL = 0.04  # of the object's size; what moves less against its parent is fixed to it
 
 
@@ -97,16 +96,16 @@ def track_parts(
         followed = judged(model, frames, camera, Ts, config)
     joints, Ts, quadratics = (), followed.Ts_camera_part, followed.quadratics
     if model.parts > 1:
-        found = _joints_of(model, followed)
+        found, rivals = _joints_of(model, followed)
         fewer = merged(labels, _as_one(model, followed, found), model.parts) if merge else None
         if fewer is not None:
             followed = _merge(labels, fewer, model, followed)
             model = replace(model, labels=fewer[keep])
             labels, names = fewer, _numbers(fewer)
-            found = _joints_of(model, followed) if model.parts > 1 else ()
+            found, rivals = _joints_of(model, followed) if model.parts > 1 else ((), ())
         joints, Ts, quadratics = found, followed.Ts_camera_part, followed.quadratics
     if method == "ours" and model.parts > 1:
-        found = tuple(_tried(model, frames, camera, followed, joint, config) for joint in found)
+        found = tried_joints(model, frames, camera, followed, found, rivals, config)
         articulation = Articulation(in_order(found, model.parts), model.centers)
         refined = refine(
             *(model, frames, camera, followed.background, followed.Ts_camera_part, followed.quadratics),
@@ -221,8 +220,8 @@ def first_pose(
     return found.T_camera_world
 
 
-def _joints_of(model: PartModel, followed: Followed) -> tuple[Joint, ...]:
-    """The tree of joints that the followed poses show.
+def _joints_of(model: PartModel, followed: Followed) -> tuple[tuple[Joint, ...], tuple[Joint, ...]]:
+    """The tree of joints that the followed poses show, and its rivals, see `fit_tree`.
 
     Lost frames look as if parts were free of each other, and hands part nothing that was whole: none is called free.
     """
@@ -232,25 +231,10 @@ def _joints_of(model: PartModel, followed: Followed) -> tuple[Joint, ...]:
     # a frame that fits worse than most is one in which something was lost
     fitting = 1 / (1 + (misfit / (1.5 * np.median(misfit))) ** 6)
     points = [model.points[model.labels == p] for p in range(model.parts)]
-    fitted = fit_joints(followed.Ts_camera_part, points, np.clip(seen * fitting[:, None], 0.02, 1), free=False)
-    return tuple(search_joint(model, followed.Ts_camera_part, quadratics, joint) for joint in fitted)
-
-
-def _tried(
-    model: PartModel,
-    frames: Sequence[np.ndarray],
-    camera: Camera,
-    followed: Followed,
-    joint: Joint,
-    config: TrackingConfig,
-) -> Joint:
-    """The joint that the pictures bear out, with the range in which a lost part is looked for."""
-    tried = try_joints(model, frames, camera, followed, joint, config)
-    if tried.kind in ("fixed", "free"):
-        return tried
-    low, high = min(tried.values.min(), 0.0), max(tried.values.max(), 0.0)
-    more = _BEYOND * model.size / reach(model, tried)
-    return replace(tried, range=(float(low - more), float(high + more)))
+    fitted = fit_tree(followed.Ts_camera_part, points, np.clip(seen * fitting[:, None], 0.02, 1), free=False)
+    return tuple(
+        tuple(search_joint(model, followed.Ts_camera_part, quadratics, joint) for joint in joints) for joints in fitted
+    )
 
 
 def _as_one(model: PartModel, followed: Followed, joints: tuple[Joint, ...]) -> list[tuple[int, int]]:

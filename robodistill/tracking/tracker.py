@@ -26,6 +26,7 @@ _REJOINED = 0.02  # of the object's size from where a part would be if it went w
 _ASTRAY = 0.008  # metres by which a part on its joint may be off from where it is looked for
 _EVERY = 4  # frames; in one of so many lost parts are looked for
 _LEAST_SEEN = 0.35  # of the object, in the median frame, for the film to show it at all
+_FURTHER, _FURTHEST = 2.0, 4.0  # steps by which each is longer than the last as long as the picture gets nearer
 _SETTLED = 2e-4  # metres and rad of a step after which no more is taken
 
 
@@ -85,8 +86,12 @@ class Follower:
     def _sharp(
         self, picture: Picture, state: Any, lights: np.ndarray | None, wanted: np.ndarray
     ) -> tuple[Any, Quadratic]:
-        """The best state that some steps on the picture as it is come by."""
-        best, kept = None, state
+        """The best state that some steps on the picture as it is come by.
+
+        An edge is felt two pixels far, which makes steps along what is hardly seen, such as distance, too short: as
+        long as they help, each goes further.
+        """
+        best, kept, further = None, state, 1.0
         for _ in range(self.config.fine_steps):
             Ts = self.coordinates.poses(state)
             q = linearize(self.model, Ts, picture, self.config.spread, lights)
@@ -94,11 +99,14 @@ class Follower:
                 break
             lights = q.lights
             if best is None or q.cost < best.cost:
+                further = 1.0 if best is None else min(_FURTHER * further, _FURTHEST)
                 best, kept = q, state
+            else:
+                further = 1.0
             x = self._step(self.coordinates, state, Ts, q, wanted)
             if np.abs(x).max() < _SETTLED:
                 return kept, best
-            state = self.coordinates.moved(state, x)
+            state = self.coordinates.moved(state, further * x)
         last = linearize(self.model, self.coordinates.poses(state), picture, self.config.spread, lights)
         return (state, last) if best is None or last.cost <= best.cost else (kept, best)
 

@@ -1,0 +1,95 @@
+"""All joints of a tree, tried in the pictures: what is sure of is put in place, and the others are tried again."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+
+from robodistill.config import TrackingConfig
+from robodistill.geometry.camera import Camera
+from robodistill.tracking.articulation import joint_motion
+from robodistill.tracking.joint_trial import Trial, try_joints
+from robodistill.tracking.model import PartModel
+from robodistill.tracking.motion import Joint
+from robodistill.tracking.refine import reach
+from robodistill.tracking.tracker import Followed
+
+_SURE = 0.05  # of the cost, that moving must bring for a joint to be tried once only, if the pictures do not object
+_OBJECTED = 0.01  # of the cost, that a joint of the tree costs more than free parts where rivals are tried
+_BEYOND = 0.2  # of the object's size, that a part may go further than in the frames in which its joint was tried
+
+
+def tried_joints(
+    model: PartModel,
+    frames: Sequence[np.ndarray],
+    camera: Camera,
+    followed: Followed,
+    joints: Sequence[Joint],
+    rivals: Sequence[Joint],
+    config: TrackingConfig,
+) -> tuple[Joint, ...]:
+    """The joints that the pictures bear out, with the ranges in which lost parts are looked for.
+
+    A part that was lost lies in the way of its neighbours, such as a drawer above another: small ones are tried again
+    where all that is surer is where its joint has it.
+
+    Args:
+        joints: A tree.
+        rivals: Joints of other pairs of parts, for which there is as much to say: the tree of least objection is taken.
+    """
+
+    def tried(joint: Joint, seen: Followed) -> Trial:
+        return try_joints(model, frames, camera, seen, joint, config)
+
+    trials = [tried(joint, followed) for joint in joints]
+    if rivals and any(trial.objection > _OBJECTED * abs(trial.cost) for trial in trials):
+        # a part that was lost says nothing of what is joined to it: each pair is asked from both sides
+        sides = [*(joint.turned_round for joint in (*joints, *rivals)), *rivals]
+        trials = _likeliest_tree(model, [*trials, *(tried(joint, followed) for joint in sides)])
+    placed = followed
+    for k in sorted(range(len(trials)), key=lambda k: trials[k].objection):
+        if placed is not followed and (trials[k].gain < _SURE or trials[k].objection > 0):
+            trials[k] = tried(trials[k].asked, placed)
+        placed = _placed(placed, trials[k])
+    return tuple(_with_room(model, trial.joint, len(frames)) for trial in trials)
+
+
+def _likeliest_tree(model: PartModel, trials: Sequence[Trial]) -> list[Trial]:
+    """Those of least objection that join all parts, outwards from the part with most joints, the largest of several."""
+    best: dict[tuple[int, int], Trial] = {}
+    for trial in sorted(trials, key=lambda trial: -trial.objection):
+        best[min(trial.joint.parent, trial.joint.child), max(trial.joint.parent, trial.joint.child)] = trial
+    costs = np.zeros((model.parts,) * 2)
+    least = min(trial.objection for trial in best.values())
+    for pair, trial in best.items():
+        costs[pair] = 1 + min(trial.objection, 1e6) - least  # nought is no link
+    tree = minimum_spanning_tree(costs).toarray() > 0
+    linked = tree | tree.T
+    body = max(range(model.parts), key=lambda p: (linked[p].sum(), model.radii[p]))
+    order, before = breadth_first_order(linked, body, directed=False)
+    chosen = []
+    for child in order[1:]:
+        trial = best[min(child, before[child]), max(child, before[child])]
+        if trial.joint.child != child:
+            trial = replace(trial, asked=trial.asked.turned_round, joint=trial.joint.turned_round)
+        chosen.append(trial)
+    return chosen
+
+
+def _placed(followed: Followed, trial: Trial) -> Followed:
+    """With a part where its joint has it in the frames that were asked."""
+    joint, Ts = trial.joint, followed.Ts_camera_part.copy()
+    if joint.kind in ("fixed", "free"):
+        return followed
+    for t, value in zip(trial.frames, joint.values, strict=True):
+        Ts[t, joint.child] = Ts[t, joint.parent] @ joint_motion(joint, value)
+    return replace(followed, Ts_camera_part=Ts)
+
+
+def _with_room(model: PartModel, joint: Joint, count: int) -> Joint:
+    if joint.kind in ("fixed", "free"):
+        return replace(joint, values=np.zeros(count))
+    low, high = min(joint.values.min(), 0.0), max(joint.values.max(), 0.0)
+    more = _BEYOND * model.size / reach(model, joint)
+    return replace(joint, range=(float(low - more), float(high + more)))

@@ -1,0 +1,60 @@
+"""The tree of joints of least objection, and the parts that are put on it before others are tried again."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from two_boxes import HINGE, start
+
+import robodistill.tracking.tried as tried
+from robodistill.config import TrackingConfig
+from robodistill.tracking.articulation import joint_motion
+from robodistill.tracking.joint_trial import Trial
+from robodistill.tracking.tracker import Followed
+
+MODEL = SimpleNamespace(parts=3, radii=np.array([0.05, 0.04, 0.03]), size=0.2, points=np.zeros((3, 3)))
+ASKED = np.array([0, 2, 4])
+
+
+def trial(parent: int, child: int, objection: float, gain: float = 0.1) -> Trial:
+    asked = replace(HINGE, parent=parent, child=child, values=np.zeros(6))
+    return Trial(asked, replace(asked, values=np.array([0.0, 0.2, 0.4])), ASKED, gain, -2.0, objection)
+
+
+def test_the_tree_of_least_objection_is_taken():
+    """Of each pair the better side tells; the part with two joints carries the others, however they were asked."""
+    trials = [
+        trial(2, 0, 0.7),
+        trial(2, 1, 0.2),
+        trial(0, 2, -0.1),
+        trial(1, 2, 0.3),
+        trial(1, 0, 0.0),
+        trial(0, 1, 0.4),
+    ]
+    chosen = tried._likeliest_tree(MODEL, trials)
+    assert {(t.joint.parent, t.joint.child, t.objection) for t in chosen} == {(0, 2, -0.1), (0, 1, 0.0)}
+    turned = next(t for t in chosen if t.joint.child == 1)
+    assert np.allclose(turned.joint.axis, -HINGE.axis) and turned.asked.parent == 0
+
+
+def test_what_is_sure_is_in_place_when_others_are_tried_again(monkeypatch: pytest.MonkeyPatch):
+    """The surer part goes where its joint has it, in the frames that were asked; the other is asked once more there."""
+    seen: list[tuple[tuple[int, int], np.ndarray]] = []
+
+    def fake(model, frames, camera, followed, joint, config):
+        seen.append(((joint.parent, joint.child), followed.Ts_camera_part))
+        sure = joint.child == 1
+        result = trial(joint.parent, joint.child, 0.0, 0.3 if sure else 0.01)
+        return result if sure else replace(result, joint=replace(result.joint, kind="fixed"), objection=0.1)
+
+    monkeypatch.setattr(tried, "try_joints", fake)
+    monkeypatch.setattr(tried, "reach", lambda model, joint: 0.1)
+    followed = Followed(np.tile(start(), (6, 3, 1, 1)), [], None)
+    joints = [trial(0, 2, 0.0).asked, trial(0, 1, 0.0).asked]
+    found = tried.tried_joints(MODEL, [None] * 6, None, followed, joints, (), TrackingConfig())
+    assert [pair for pair, _ in seen] == [(0, 2), (0, 1), (0, 2)]
+    assert np.allclose(seen[2][1][4, 1], start() @ joint_motion(HINGE, 0.4))
+    assert np.allclose(seen[2][1][3], start()) and np.allclose(followed.Ts_camera_part, start())
+    assert [joint.kind for joint in found] == ["fixed", "revolute"] and found[0].values.shape == (6,)
+    assert found[1].range == pytest.approx((-0.4, 0.8))

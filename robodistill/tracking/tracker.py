@@ -27,6 +27,7 @@ _ASTRAY = 0.008  # metres by which a part on its joint may be off from where it 
 _EVERY = 4  # frames; in one of so many lost parts are looked for
 _LEAST_SEEN = 0.35  # of the object, in the median frame, for the film to show it at all
 _FURTHER, _FURTHEST = 2.0, 4.0  # steps by which each is longer than the last as long as the picture gets nearer
+_LEAST_TOLD = 0.15  # robust error of the object's pixels, that its median frame is nearer with it than without
 _SETTLED = 2e-4  # metres and rad of a step after which no more is taken
 
 
@@ -205,7 +206,7 @@ def follow(
 
 
 def check_seen(quadratics: Sequence[Quadratic], least: float = _LEAST_SEEN) -> None:
-    """Enough of an object was seen in the frames in which it was followed.
+    """Enough of an object was seen in the frames in which it was followed, and it is told from what is behind it there.
 
     Raises:
         HonestNo: It was not: they show something else, or nothing.
@@ -215,6 +216,12 @@ def check_seen(quadratics: Sequence[Quadratic], least: float = _LEAST_SEEN) -> N
         raise HonestNo(
             f"the film does not show this object moving: its median frame agrees with {100 * seen:.0f} % of it "
             f"(at least {100 * least:.0f} % are needed)"
+        )
+    told = float(np.median([-1000 * q.cost / max(q.area.sum(), 1) if np.isfinite(q.cost) else 0.0 for q in quadratics]))
+    if not told > _LEAST_TOLD:
+        raise HonestNo(
+            f"the film hardly tells this object from what is behind it: with it drawn, its median frame is nearer by "
+            f"{told:.2f} a pixel, of 1 (at least {_LEAST_TOLD} is needed)"
         )
 
 

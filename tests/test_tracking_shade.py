@@ -7,13 +7,14 @@ import pytest
 from two_boxes import CAMERA, HINGE, make_film, make_model
 
 from robodistill.config import TrackingConfig
+from robodistill.errors import HonestNo
 from robodistill.tracking.articulation import FreeParts, moved_parts
 from robodistill.tracking.joint_path import cheapest_path
 from robodistill.tracking.look import Look
 from robodistill.tracking.model import PartModel, Window
 from robodistill.tracking.photometric import Picture, linearize, unlit
 from robodistill.tracking.shade import shade
-from robodistill.tracking.tracker import Follower
+from robodistill.tracking.tracker import Follower, check_seen, check_told
 
 WINDOW = Window(CAMERA, 0, 0, 160, 120)
 KNOWN = np.ones((120, 160), np.float32)
@@ -93,3 +94,15 @@ def test_leaving_the_picture_is_no_gain(model: PartModel, Ts: np.ndarray):
     outside = moved_parts(Ts, model.centers, np.r_[np.zeros(6), 3.0, np.zeros(5)])
     area = float(layers.alpha[HINGE.child].sum()) / 4000  # of half size
     assert look.cost(outside, [HINGE.child]) > look.cost(Ts, [HINGE.child]) + 0.15 * area
+
+
+def test_what_agrees_by_chance_is_said_so(model: PartModel, Ts: np.ndarray):
+    """On ground of its own colours a thing seems to be in sight where it is not; that is told from being there."""
+    layers = model.draw(Ts, WINDOW)
+    shown = layers.over(layers.color, BEHIND)
+    there = linearize(model, Ts, Picture(shown, BEHIND, KNOWN, CAMERA), 0.05)
+    check_told([there] * 3)
+    nothing = linearize(model, Ts, Picture(shown, shown, KNOWN, CAMERA), 0.05)
+    check_seen([nothing] * 3)
+    with pytest.raises(HonestNo, match="hardly tells"):
+        check_told([nothing] * 3)

@@ -27,7 +27,7 @@ from robodistill.tracking.refine import Refined, bridged, reach, refine
 from robodistill.tracking.rsrd import follow_rsrd, judged
 from robodistill.tracking.rsrd_loss import load_features
 from robodistill.tracking.segments import pieces
-from robodistill.tracking.tracker import Followed, check_seen, follow
+from robodistill.tracking.tracker import Followed, check_seen, check_told, follow
 from robodistill.tracking.tried import tried_joints
 from robodistill.tracking.unite import merged, united
 from robodistill.tracking.width import FEET, best_foot, best_low_pass, without_feet
@@ -152,6 +152,7 @@ def _followed(
         Ts_first = np.tile(T_first, (model.parts, 1, 1))
         followed = follow(model, frames, camera, Ts_first, config, progress=progress)
         check_seen(followed.quadratics)
+        check_told(followed.quadratics)
         if attempt == _FITTINGS:
             break
         old, foot = (foot, low_pass), best_foot(fields, labels, low_pass, followed, frames, camera, config)

@@ -205,8 +205,22 @@ def follow(
     return Followed(np.stack(poses), quadratics, background)
 
 
+def check_told(quadratics: Sequence[Quadratic]) -> None:
+    """An object is told from what is behind it in the frames in which it was followed.
+
+    Raises:
+        HonestNo: It is not: what agrees with it does so by chance.
+    """
+    told = float(np.median([-1000 * q.cost / max(q.area.sum(), 1) if np.isfinite(q.cost) else 0.0 for q in quadratics]))
+    if not told > _LEAST_TOLD:
+        raise HonestNo(
+            f"the film hardly tells this object from what is behind it: with it drawn, its median frame is nearer by "
+            f"{told:.2f} a pixel, of 1 (at least {_LEAST_TOLD} is needed)"
+        )
+
+
 def check_seen(quadratics: Sequence[Quadratic], least: float = _LEAST_SEEN) -> None:
-    """Enough of an object was seen in the frames in which it was followed, and it is told from what is behind it there.
+    """Enough of an object was seen in the frames in which it was followed.
 
     Raises:
         HonestNo: It was not: they show something else, or nothing.
@@ -216,12 +230,6 @@ def check_seen(quadratics: Sequence[Quadratic], least: float = _LEAST_SEEN) -> N
         raise HonestNo(
             f"the film does not show this object moving: its median frame agrees with {100 * seen:.0f} % of it "
             f"(at least {100 * least:.0f} % are needed)"
-        )
-    told = float(np.median([-1000 * q.cost / max(q.area.sum(), 1) if np.isfinite(q.cost) else 0.0 for q in quadratics]))
-    if not told > _LEAST_TOLD:
-        raise HonestNo(
-            f"the film hardly tells this object from what is behind it: with it drawn, its median frame is nearer by "
-            f"{told:.2f} a pixel, of 1 (at least {_LEAST_TOLD} is needed)"
         )
 
 

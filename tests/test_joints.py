@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from robodistill.tracking.articulation import joint_motion
-from robodistill.tracking.joints import fit_joint, fit_joints, fit_tree
+from robodistill.tracking.joints import fit_joint, fit_tree
 
 FRAMES = 60
 CLOUD = np.random.default_rng(99).uniform(-0.5, 0.5, (200, 3)) * [0.10, 0.08, 0.03]
@@ -158,7 +158,7 @@ def test_the_tree_of_a_cabinet_is_a_star():
     Ts = np.stack([path] + [path @ sliding(np.array([0, -1.0, 0]), q) for q in values], axis=1)
     parts = [body, *drawers]
     Ts = np.stack([noisy(Ts[:, p], parts[p].mean(0), rng, 0.001, 0.5) for p in range(3)], axis=1)
-    joints = fit_joints(Ts, parts)
+    joints, _ = fit_tree(Ts, parts)
     assert sorted((j.parent, j.child, j.kind) for j in joints) == [(0, 1, "prismatic"), (0, 2, "prismatic")]
 
 
@@ -175,7 +175,7 @@ def test_the_tree_of_a_lamp_is_a_chain():
         1,
     )
     for root, expected in ((0, [(0, 1), (1, 2)]), (2, [(2, 1), (1, 0)])):
-        joints = fit_joints(Ts, [base, lower, upper], body=root)
+        joints, _ = fit_tree(Ts, [base, lower, upper], body=root)
         assert [(j.parent, j.child) for j in joints] == expected
         assert {j.kind for j in joints} == {"revolute"}
 
@@ -185,7 +185,7 @@ def test_a_tree_of_badly_followed_parts():
     rng = np.random.default_rng(3)
     parts = [CLOUD, CLOUD + [0.1, 0, 0], CLOUD + [0.2, 0, 0]]
     Ts = np.stack([noisy(carried(rng), p.mean(0), rng, 0.004, 3) for p in parts], axis=1)
-    joints = fit_joints(Ts, parts, free=False)
+    joints, _ = fit_tree(Ts, parts, free=False)
     assert {frozenset((j.parent, j.child)) for j in joints} == {frozenset((0, 1)), frozenset((1, 2))}
 
 
@@ -220,4 +220,4 @@ def test_a_joint_turned_round_is_the_same_motion(kind):
 
 def test_one_part_has_no_joint():
     """And needs none."""
-    assert fit_joints(carried(np.random.default_rng(0))[:, None], [CLOUD]) == ()
+    assert fit_tree(carried(np.random.default_rng(0))[:, None], [CLOUD]) == ((), ())

@@ -167,6 +167,18 @@ def test_joints_are_tried_in_the_pictures(model: PartModel, film: tuple):
     assert abs(np.ptp(joint.values) - np.ptp(angles)) < 0.15
 
 
+def test_a_joint_that_no_frame_shows_stays_as_it_was(model: PartModel, film: tuple):
+    """With all of the thing behind the camera there is nothing to try it in."""
+    frames, poses, _ = film
+    away = poses.copy()
+    away[:, :, 2, 3] -= 5
+    background = Background(frames, np.zeros((120, 160), bool))
+    pictures = [Picture(f.astype(np.float32) / 255, background.rgb, background.known, CAMERA) for f in frames]
+    quadratics = [linearize(model, T, picture, 0.05) for T, picture in zip(away, pictures, strict=True)]
+    trial = try_joints(model, frames, CAMERA, Followed(away, quadratics, background), HINGE, TrackingConfig())
+    assert trial.joint is HINGE and len(trial.frames) == FRAMES == len(trial.joint.values) and trial.objection == 0
+
+
 def test_a_part_in_shadow_is_found(model: PartModel, film: tuple):
     """At half of its light, which nobody knows, the open lid costs least where it is, and more inside the base."""
     frames, poses, angles = film

@@ -21,6 +21,7 @@ from robodistill.tracking.joint_path import cheapest_path
 from robodistill.tracking.look import Look
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
+from robodistill.tracking.photometric import Quadratic
 from robodistill.tracking.refine import reach, refine, to_box
 from robodistill.tracking.tracker import Followed, picture_of
 
@@ -76,7 +77,7 @@ def try_joints(
     looks = [_look(model, frames[t], camera, followed, int(t), config) for t in chosen]
     chosen, looks = chosen[[look is not None for look in looks]], [look for look in looks if look is not None]
     if not looks:
-        return Trial(found, replace(found, values=found.values[chosen]), chosen, 0.0, 0.0, np.inf)
+        return Trial(found, found, np.arange(len(frames)), 0.0, 0.0, 0.0)  # no frame speaks for it, or against it
     first, rest = looks[::_EACH], [look for k, look in enumerate(looks) if k % _EACH]
     known = [found] if found.kind in _PRICE else []
     tried = [(joint, trial_values(model, joint)) for joint in known + likely_joints(model, found.parent, found.child)]
@@ -89,7 +90,7 @@ def try_joints(
         costs[k] = every
     finer = {k: _finer(model, looks, tried[k][0], tried[k][1], costs[k]) for k in best}
     best = sorted(best, key=lambda k: finer[k][1].mean())[:_BEST]
-    free = float(np.mean([followed.quadratics[t].cost for t in chosen]))
+    free = _mean_cost([followed.quadratics[t] for t in chosen])
     if not known and (_costs(looks, tried[best[0]][0], np.zeros(1)).mean() - finer[best[0]][1].mean()) < _MOVES:
         still = replace(found, kind="fixed", axis=np.zeros(3), pitch=0.0, values=np.zeros(len(chosen)))
         still, at_rest = _solved(model, frames, camera, followed, chosen, still, config)
@@ -177,8 +178,11 @@ def _solved(
     some, seen = [frames[t] for t in chosen], [followed.quadratics[t] for t in chosen]
     found = refine(model, some, camera, followed.background, Ts, seen, tree, lean, film=False)
     values = np.array([state.values[0] for state in found.states])
-    cost = float(np.mean([q.cost if np.isfinite(q.cost) else 0.0 for q in found.quadratics]))
-    return replace(found.articulation.joints[0], values=values), cost
+    return replace(found.articulation.joints[0], values=values), _mean_cost(found.quadratics)
+
+
+def _mean_cost(quadratics: Sequence[Quadratic]) -> float:
+    return float(np.mean([q.cost if np.isfinite(q.cost) else 0.0 for q in quadratics]))
 
 
 def _chosen(model: PartModel, solved: list[tuple[Joint, float]]) -> Joint:

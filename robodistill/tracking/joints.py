@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.signal import medfilt, savgol_filter
-from scipy.sparse.csgraph import minimum_spanning_tree
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
@@ -94,17 +94,6 @@ def fit_joint(
     return JointFit(joint, evidence, trusted, weights.sum() / stretch)
 
 
-def fit_joints(
-    Ts_part: np.ndarray,
-    points: Sequence[np.ndarray],
-    weights: np.ndarray | None = None,
-    body: int | None = None,
-    free: bool = True,
-) -> tuple[Joint, ...]:
-    """The tree of joints of an object, outer joints first: the first of `fit_tree`."""
-    return fit_tree(Ts_part, points, weights, body, free)[0]
-
-
 def fit_tree(
     Ts_part: np.ndarray,
     points: Sequence[np.ndarray],
@@ -127,7 +116,7 @@ def fit_tree(
         return (), ()
     trees = [cKDTree(each[:: max(1, len(each) // 2000)]) for each in points]
     size = float(np.linalg.norm(np.ptp(np.concatenate(points), axis=0)))
-    cost, told = np.zeros((parts, parts)), np.zeros((parts, parts))
+    cost, told = np.full((parts, parts), np.inf), np.zeros((parts, parts))
     found = {}
     for a in range(parts):
         for b in range(a + 1, parts):
@@ -138,29 +127,37 @@ def fit_tree(
             cost[a, b] = -max(fit.bound, 0.0) + _unlikely(fit, trees[a], trees[b], size)
     pairs = np.triu_indices(parts, 1)
     cost[pairs] += _RARELY * (1 - told[pairs] / max(told.max(), 1e-9))
-    cost[pairs] += 1.0 - cost[pairs].min()  # nought is no link
-    tree = minimum_spanning_tree(cost).toarray() > 0
-    linked = tree | tree.T
+    tree = spanning_tree(cost, [float(np.linalg.norm(np.ptp(each, axis=0))) for each in points], body)
     # on the way between two parts in the tree the worst joint is as good as on any other way (minimax path)
-    worst = np.where(cost + cost.T > 0, cost + cost.T, np.inf)
+    worst = np.minimum(cost, cost.T)
     for k in range(parts):
         worst = np.minimum(worst, np.maximum(worst[:, k, None], worst[k]))
-    rivals = [fit.joint for pair, fit in found.items() if not linked[pair] and cost[pair] < worst[pair] + _MARGIN]
-    if body is None:
-        extent = [float(np.linalg.norm(np.ptp(each, axis=0))) for each in points]
-        body = max(range(parts), key=lambda k: (linked[k].sum(), extent[k]))
-    joints, waiting, done = [], [body], {body}
-    while waiting:
-        a = waiting.pop(0)
-        for b in map(int, np.flatnonzero(linked[a])):
-            if b in done:
-                continue
-            both = weights[:, a] * weights[:, b]
-            fit = found.get((a, b)) or fit_joint(Ts_part[:, a], Ts_part[:, b], points[b], a, b, both, free)
-            joints.append(fit.joint)
-            done.add(b)
-            waiting.append(b)
+    others = found.keys() - {tuple(sorted(link)) for link in tree}
+    rivals = [found[pair].joint for pair in sorted(others) if cost[pair] < worst[pair] + _MARGIN]
+    joints = []
+    for a, b in tree:
+        both = weights[:, a] * weights[:, b]
+        fit = found.get((a, b)) or fit_joint(Ts_part[:, a], Ts_part[:, b], points[b], a, b, both, free)
+        joints.append(fit.joint)
     return tuple(joints), tuple(rivals)
+
+
+def spanning_tree(costs: np.ndarray, sizes: Sequence[float], body: int | None = None) -> list[tuple[int, int]]:
+    """Links (parent, child) of least cost that join all P parts, outwards from a body.
+
+    Args:
+        costs: (P, P) of a link between a and b at [a, b], a < b; infinite where there is none.
+        sizes: (P,).
+        body: None = the part with most links, the largest of several.
+    """
+    known = np.isfinite(costs)
+    links = np.where(known, costs - costs[known].min() + 1.0, 0.0)  # nought is no link
+    tree = minimum_spanning_tree(links).toarray() > 0
+    linked = tree | tree.T
+    if body is None:
+        body = max(range(len(costs)), key=lambda k: (linked[k].sum(), sizes[k]))
+    order, before = breadth_first_order(linked, body, directed=False)
+    return [(int(before[child]), int(child)) for child in order[1:]]
 
 
 def _unlikely(fit: JointFit, one: cKDTree, other: cKDTree, size: float) -> float:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
 from robodistill.tracking.articulation import joint_motion
 from robodistill.tracking.joint_trial import Trial, try_joints
+from robodistill.tracking.joints import spanning_tree
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
 from robodistill.tracking.refine import reach
@@ -60,17 +60,12 @@ def _likeliest_tree(model: PartModel, trials: Sequence[Trial]) -> list[Trial]:
     best: dict[tuple[int, int], Trial] = {}
     for trial in sorted(trials, key=lambda trial: -trial.objection):
         best[min(trial.joint.parent, trial.joint.child), max(trial.joint.parent, trial.joint.child)] = trial
-    costs = np.zeros((model.parts,) * 2)
-    least = min(trial.objection for trial in best.values())
+    costs = np.full((model.parts,) * 2, np.inf)
     for pair, trial in best.items():
-        costs[pair] = 1 + min(trial.objection, 1e6) - least  # nought is no link
-    tree = minimum_spanning_tree(costs).toarray() > 0
-    linked = tree | tree.T
-    body = max(range(model.parts), key=lambda p: (linked[p].sum(), model.radii[p]))
-    order, before = breadth_first_order(linked, body, directed=False)
+        costs[pair] = trial.objection
     chosen = []
-    for child in order[1:]:
-        trial = best[min(child, before[child]), max(child, before[child])]
+    for parent, child in spanning_tree(costs, model.radii):
+        trial = best[min(parent, child), max(parent, child)]
         if trial.joint.child != child:
             trial = replace(trial, asked=trial.asked.turned_round, joint=trial.joint.turned_round)
         chosen.append(trial)

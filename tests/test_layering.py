@@ -12,7 +12,7 @@ PACKAGE = ROOT / "robodistill"
 # Lowest first; a module imports from its own part and from lower layers only.
 LAYERS = [
     {"", "errors"},  # "" is robodistill/__init__.py
-    {"config", "progress", "resources"},
+    {"config", "parallel", "progress", "resources"},
     {"geometry"},
     {"capture"},
     {"raster", "teachers", "robots"},

@@ -10,9 +10,10 @@ from two_boxes import CAMERA, HINGE, make_model, start
 from robodistill.config import TrackingConfig
 from robodistill.tracking.articulation import FreeParts, joint_motion
 from robodistill.tracking.joint_guesses import likely_joints, trial_values
-from robodistill.tracking.joint_trial import _chosen, _leaves
+from robodistill.tracking.joint_trial import _chosen, _leaves, _Solved
 from robodistill.tracking.lost import Lost
 from robodistill.tracking.model import Window
+from robodistill.tracking.motion import Joint
 from robodistill.tracking.photometric import Picture, linearize
 from robodistill.tracking.refine import to_box
 from robodistill.tracking.tracker import Follower
@@ -73,11 +74,17 @@ def test_what_leaves_its_parent_must_be_much_nearer():
     along = replace(SLIDE, axis=np.array([1.0, 0, 0]), values=np.linspace(0, 0.03, 9))
     askew = replace(along, axis=np.array([np.cos(0.1), np.sin(0.1), 0]))
     assert _leaves(MODEL, SLIDE) and not _leaves(MODEL, hinge) and not _leaves(MODEL, along)
-    assert _chosen(MODEL, [(SLIDE, -1.0), (hinge, -1.0)]) is hinge
-    assert _chosen(MODEL, [(SLIDE, -1.0), (hinge, -0.9)]) is SLIDE
-    assert _chosen(MODEL, [(along, -1.0), (hinge, -1.01)]) is along
-    assert _chosen(MODEL, [(along, -1.0), (askew, -1.005)]) is along
-    assert _chosen(MODEL, [(along, -1.0), (askew, -1.05)]) is askew
+
+    def chosen(*costs: tuple[Joint, float], rest: float = -0.8) -> Joint:
+        each = [_Solved(joint, cost, np.zeros(0)) for joint, cost in costs]
+        return _chosen(MODEL, each, _Solved(HINGE, rest, np.zeros(0))).joint
+
+    assert chosen((SLIDE, -1.0), (hinge, -1.0)) is hinge
+    assert chosen((SLIDE, -1.0), (hinge, -0.9)) is SLIDE
+    assert chosen((along, -1.0), (hinge, -1.01)) is along
+    assert chosen((along, -1.0), (hinge, -1.01), rest=-0.999) is hinge  # the slide hardly moves
+    assert chosen((along, -1.0), (askew, -1.005)) is along
+    assert chosen((along, -1.0), (askew, -1.05)) is askew
 
 
 def test_edges_that_axes_lie_along():

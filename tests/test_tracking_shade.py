@@ -48,12 +48,14 @@ def test_a_shadow_is_told_from_the_colour_of_another_thing(model: PartModel, Ts:
     picture, dark = shadowed
     layers = model.draw(Ts, WINDOW)
     inside = np.prod(1 - layers.alpha, 0) < 0.02
-    gain = shade(layers, layers.color, picture, 0.05, half=False)
+    gain = shade(layers, layers.added(layers.color), picture, 0.05, half=False)
     ratio = np.median(gain[inside & dark]) / np.median(gain[inside & ~dark])
     assert 0.45 < ratio < 0.65
     hand = np.broadcast_to(np.array([0.1, 0.9, 0.1], np.float32), picture.shape)
-    assert np.abs(shade(layers, layers.color, hand, 0.05, half=False) - 1).max() < 0.15
-    assert np.allclose(shade(layers, layers.color, layers.over(layers.color, BEHIND), 0.05, half=False), 1, atol=0.02)
+    assert np.abs(shade(layers, layers.added(layers.color), hand, 0.05, half=False) - 1).max() < 0.15
+    assert np.allclose(
+        shade(layers, layers.added(layers.color), layers.over(layers.color, BEHIND), 0.05, half=False), 1, atol=0.02
+    )
 
 
 def test_poses_are_found_under_a_shadow(model: PartModel, Ts: np.ndarray, shadowed: tuple):

@@ -14,7 +14,11 @@ _OFTEN = 0.4  # of the frames must agree on a pixel
 _AGAIN = 0.1  # if it is as in the first frame, in which the object's place is known
 _FREE = 3  # frames that left a pixel free and outvote the many that did not
 _GRAIN = 0.8  # pixels over which light is measured
-_TINT = 0.04  # brightness by which a shadow's colour may differ
+_TINT = (
+    0.015,
+    0.04,
+)  # brightness by which the colour of a shadow may differ, at least and at most: a hand before wood does by 0.02
+_NOISES = 4.0  # as much as the film's own noise does
 _SHADES = (0.4, 1.4)  # brightness of a surface in shadow, and out of one
 _BELIEVED = 0.9  # share of a difference that is put down to light: the object may be of the background's colour, too
 _AROUND, _ENOUGH = 30, 100  # pixels around the object, and how many of them, that tell what may be behind it
@@ -53,6 +57,10 @@ class Background:
         around &= as_first
         self.around = palette(first[around]) if np.count_nonzero(around) > _ENOUGH else None
         self._stable = (as_first | ((agreed > _OFTEN) & ~self._strange(common))).astype(np.float32)
+        still = _alike(stack, self._common) & (self._stable > 0)
+        offs = [_shaded(image, self._common)[1][same] for image, same in zip(stack, still, strict=True)]
+        noise = float(np.median(np.concatenate(offs))) if still.any() else 0.0
+        self._tint = float(np.clip(_NOISES * noise, *_TINT))
         self._frames: list[np.ndarray] = []
         self._added, self._every = 0, 1
         self.rgb = self._common
@@ -95,11 +103,17 @@ class Background:
 
         A pixel that is the background's colour, darker or brighter, is taken for that.
         """
-        seen, behind = (cv2.GaussianBlur(x, (0, 0), _GRAIN) for x in (rgb, self.rgb))
-        gain = np.einsum("hwc,hwc->hw", seen, behind) / np.maximum(np.einsum("hwc,hwc->hw", behind, behind), 1e-4)
-        off = seen - gain[..., None] * behind
-        shaded = (np.einsum("hwc,hwc->hw", off, off) < _TINT**2) & (gain > _SHADES[0]) & (gain < _SHADES[1])
+        gain, off = _shaded(rgb, self.rgb)
+        shaded = (off < self._tint) & (gain > _SHADES[0]) & (gain < _SHADES[1])
         return self.rgb * (1 + _BELIEVED * np.where(shaded, gain - 1, 0)).astype(np.float32)[..., None]
+
+
+def _shaded(rgb: np.ndarray, behind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) brightness of a picture (H, W, 3) against another, and by how much its colour differs from that."""
+    seen, behind = (cv2.GaussianBlur(x, (0, 0), _GRAIN) for x in (rgb, behind))
+    gain = np.einsum("hwc,hwc->hw", seen, behind) / np.maximum(np.einsum("hwc,hwc->hw", behind, behind), 1e-4)
+    off = seen - gain[..., None] * behind
+    return gain, np.sqrt(np.einsum("hwc,hwc->hw", off, off))
 
 
 def _alike(stack: np.ndarray, image: np.ndarray) -> np.ndarray:

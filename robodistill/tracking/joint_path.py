@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robodistill.config import TrackingConfig
+from robodistill.parallel import side_by_side
 from robodistill.tracking.articulation import Articulation, State
 from robodistill.tracking.look import Look
 from robodistill.tracking.model import PartModel
@@ -55,6 +56,11 @@ def sought_values(
     states = list(states)
     held = [int((q.visible * q.area).argmax()) for q in seen]  # what most is seen of stays where it is
     paths = Paths(*(np.full((len(states), len(reaches)), x) for x in (0.0, 0.0, np.inf)))
+
+    def asked_of(t: int, state: State, trials: list[State], moved: list[int]) -> list[float]:
+        look = Look.at(model, picture(t), articulation.poses(state), seen[t], config)
+        return [0.0 if look is None else look.cost(articulation.poses(trial), moved) for trial in trials]
+
     for k, joint in enumerate(articulation.joints):
         if joint.kind in ("fixed", "free") or np.ptp(joint.range) <= 0:
             continue
@@ -62,14 +68,13 @@ def sought_values(
         inner = [p for p in range(model.parts) if p not in outer]
         steps = int(np.clip(np.ceil(np.ptp(joint.range) * reaches[k] / (_APART * model.size)), 4, _MOST))
         grid = np.linspace(*joint.range, steps)
-        asked = np.arange(0, len(states), _EVERY)
-        costs, gap = np.zeros((len(asked), len(grid))), grid[1] - grid[0]
-        for row, t in zip(costs, asked, strict=True):
-            look = Look.at(model, picture(t), articulation.poses(states[t]), seen[t], config)
-            if look is not None:
-                moved = inner if held[t] in outer else outer
-                trials = [_with_value(articulation, states[t], k, v, held[t]) for v in grid]
-                row[:] = [look.cost(articulation.poses(trial), moved) for trial in trials]
+        asked, gap = np.arange(0, len(states), _EVERY), grid[1] - grid[0]
+        trials = [[_with_value(articulation, states[t], k, v, held[t]) for v in grid] for t in asked]
+        sides = [inner if held[t] in outer else outer for t in asked]
+        rows = side_by_side(
+            lambda it: asked_of(*it), zip(asked, [states[t] for t in asked], trials, sides, strict=True)
+        )
+        costs = np.array(rows)
         chances = likelihoods(_NATS * costs, grid * reaches[k] / (_EVERY * _STEP), _LEAP)
         mean = chances @ grid
         middle = grid[(np.cumsum(chances, 1) < 0.5).sum(1).clip(0, len(grid) - 1)]

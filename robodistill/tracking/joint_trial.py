@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
+from robodistill.parallel import side_by_side
 from robodistill.tracking.articulation import Articulation, joint_motion
 from robodistill.tracking.joint_guesses import likely_joints, off_axis, trial_values
 from robodistill.tracking.joint_path import cheapest_path
@@ -32,6 +33,7 @@ _BEST = 3  # that are solved for
 _RESTLESS = 0.02  # thousands of pixels of half size for a way of the object's size between frames that are asked
 _MOVES = 0.005  # of a thousand pixels of half size that a frame must gain, on the mean, by a part's not being fixed
 _STILL = 0.004  # of the cost that a frame must gain, on the mean, by a part's not being fixed
+_MUCH = 0.6  # of what the nearest joint brings against rest, that another may bring less
 _PRICE = {"prismatic": 0.0, "revolute": 0.03, "screw": 0.035}  # of the cost, that a kind must gain over no price
 _LOOSE, _GAP = 0.04, 0.04  # of the cost, for a child that leaves its parent by so much of the object's size
 _NEXT, _OUTER = 0.02, 0.1  # share of its points that stays next to it, and of its values that may lie outside
@@ -50,6 +52,8 @@ class Trial:
     """Its values are those of the frames that were asked."""
     frames: np.ndarray
     """(n,) numbers of these."""
+    Ts_camera_part: np.ndarray
+    """(n, P, 4, 4) poses in them, with the two parts on the joint."""
     gain: float
     """Share of the cost that moving brings against being fixed."""
     cost: float
@@ -73,11 +77,11 @@ def try_joints(
         followed: The free parts' way.
         found: A joint between the two, to begin with. A fixed one stays if the pictures are nearer with no other.
     """
-    chosen = _frames(followed, found.parent)
-    looks = [_look(model, frames[t], camera, followed, int(t), config) for t in chosen]
+    chosen = _frames(followed, [found.parent, found.child])
+    looks = side_by_side(lambda t: _look(model, frames[t], camera, followed, int(t), config), chosen)
     chosen, looks = chosen[[look is not None for look in looks]], [look for look in looks if look is not None]
-    if not looks:
-        return Trial(found, found, np.arange(len(frames)), 0.0, 0.0, 0.0)  # no frame speaks for it, or against it
+    if not looks:  # no frame speaks for it, or against it
+        return Trial(found, found, np.arange(len(frames)), followed.Ts_camera_part, 0.0, 0.0, 0.0)
     first, rest = looks[::_EACH], [look for k, look in enumerate(looks) if k % _EACH]
     known = [found] if found.kind in _PRICE else []
     tried = [(joint, trial_values(model, joint)) for joint in known + likely_joints(model, found.parent, found.child)]
@@ -91,29 +95,31 @@ def try_joints(
     finer = {k: _finer(model, looks, tried[k][0], tried[k][1], costs[k]) for k in best}
     best = sorted(best, key=lambda k: finer[k][1].mean())[:_BEST]
     free = _mean_cost([followed.quadratics[t] for t in chosen])
+
+    def solved(joint: Joint) -> _Solved:
+        return _solved(model, frames, camera, followed, chosen, looks, joint, config)
+
+    def still(like: Joint) -> _Solved:
+        return solved(replace(like, kind="fixed", axis=np.zeros(3), pitch=0.0, values=np.zeros(len(chosen))))
+
     if not known and (_costs(looks, tried[best[0]][0], np.zeros(1)).mean() - finer[best[0]][1].mean()) < _MOVES:
-        still = replace(found, kind="fixed", axis=np.zeros(3), pitch=0.0, values=np.zeros(len(chosen)))
-        still, at_rest = _solved(model, frames, camera, followed, chosen, still, config)
-        return Trial(found, still, chosen, 0.0, at_rest, at_rest - free)
+        rest = still(found)
+        return Trial(found, rest.joint, chosen, rest.Ts, 0.0, rest.cost, rest.cost - free)
     starts = [replace(tried[k][0], values=finer[k][0]) for k in best]
     if known:  # as the free poses have it, too
         starts.append(replace(found, values=found.values[chosen]))
-    solved = [_solved(model, frames, camera, followed, chosen, joint, config) for joint in starts]
-    best = _chosen(model, solved)
-    if best.kind == "revolute":
-        screw = _solved(model, frames, camera, followed, chosen, replace(best, kind="screw"), config)
-        solved.append(screw)
-        best = _chosen(model, solved)
-    cost = next(cost for joint, cost in solved if joint is best)
-    still = replace(best, kind="fixed", axis=np.zeros(3), pitch=0.0, values=0 * best.values)
-    still, at_rest = _solved(model, frames, camera, followed, chosen, still, config)
-    gain = (at_rest - cost) / max(abs(cost), 1e-9)
+    rest, found_each = still(found), [solved(joint) for joint in starts]
+    best = _chosen(model, found_each, rest)
+    if best.joint.kind == "revolute":
+        found_each.append(solved(replace(best.joint, kind="screw")))
+        best = _chosen(model, found_each, rest)
+    gain = (rest.cost - best.cost) / max(abs(best.cost), 1e-9)
     if gain < _STILL:
-        return Trial(found, still, chosen, gain, at_rest, at_rest - free)
-    turn = to_box(model, best)
+        return Trial(found, rest.joint, chosen, rest.Ts, gain, rest.cost, rest.cost - free)
+    joint, turn = best.joint, to_box(model, best.joint)
     if turn is not None:
-        best = replace(best, axis=Rotation.from_rotvec(turn).as_matrix() @ best.axis)
-    return Trial(found, best, chosen, gain, cost, cost - free)
+        joint = replace(joint, axis=Rotation.from_rotvec(turn).as_matrix() @ joint.axis)
+    return Trial(found, joint, chosen, best.Ts, gain, best.cost, best.cost - free)
 
 
 def _look(
@@ -125,13 +131,23 @@ def _look(
 
 def _costs(looks: list[Look], joint: Joint, values: np.ndarray) -> np.ndarray:
     """(looks, values)."""
-    costs = np.zeros((len(looks), len(values)))
-    for k, look in enumerate(looks):
-        for j, value in enumerate(values):
-            Ts = look.Ts.copy()
-            Ts[joint.child] = Ts[joint.parent] @ joint_motion(joint, value)
-            costs[k, j] = look.cost(Ts, [joint.child])
-    return costs
+
+    def of_look(look: Look) -> list[float]:
+        return [_cost(look, joint, value) for value in values]
+
+    return np.array(side_by_side(of_look, looks)).reshape(len(looks), len(values))
+
+
+def _cost(look: Look, joint: Joint, value: float) -> float:
+    """Of a value, whichever of the two parts stays where it was followed to: the other may have been lost."""
+    return min(look.cost(_at(look.Ts, side, value), [side.child]) for side in (joint, joint.turned_round))
+
+
+def _at(Ts: np.ndarray, joint: Joint, value: float) -> np.ndarray:
+    """Poses (P, 4, 4) with the child at a value."""
+    Ts = Ts.copy()
+    Ts[joint.child] = Ts[joint.parent] @ joint_motion(joint, value)
+    return Ts
 
 
 def _finer(
@@ -142,19 +158,30 @@ def _finer(
     path = cheapest_path(costs, least)
     best, found = values[path], costs[np.arange(len(costs)), path]
     step = np.diff(values).min()
-    for k, look in enumerate(looks):
+
+    def nearer(k: int) -> tuple[float, float]:
+        value, least = best[k], found[k]
         for part in (0.5, 0.25):
-            nearby = best[k] + part * step * np.array([-1, 1])
-            each = _costs([look], joint, nearby)[0]
-            if each.min() < found[k]:
-                best[k], found[k] = nearby[each.argmin()], each.min()
-    return best, found
+            for nearby in value + part * step * np.array([-1, 1]):
+                cost = _cost(looks[k], joint, nearby)
+                if cost < least:
+                    value, least = nearby, cost
+        return value, least
+
+    return tuple(np.array(side_by_side(nearer, range(len(looks)))).T)
 
 
-def _frames(followed: Followed, parent: int) -> np.ndarray:
-    seen = np.array([q.visible[parent] if np.isfinite(q.cost) else 0 for q in followed.quadratics])
+def _frames(followed: Followed, pair: list[int]) -> np.ndarray:
+    seen = np.array([q.visible[pair].max() if np.isfinite(q.cost) else 0 for q in followed.quadratics])
     good = np.flatnonzero(seen >= min(_SEEN, np.median(seen)))
     return good[np.linspace(0, len(good) - 1, min(_FRAMES, len(good))).astype(int)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    joint: Joint
+    cost: float
+    Ts: np.ndarray
 
 
 def _solved(
@@ -163,32 +190,40 @@ def _solved(
     camera: Camera,
     followed: Followed,
     chosen: np.ndarray,
+    looks: list[Look],
     joint: Joint,
     config: TrackingConfig,
-) -> tuple[Joint, float]:
+) -> _Solved:
     """A joint moved to where the pictures are nearest, its values, and their mean cost; other parts stay in place."""
-    Ts = followed.Ts_camera_part[chosen].copy()
-    for T, value in zip(Ts, joint.values, strict=True):
-        T[joint.child] = T[joint.parent] @ joint_motion(joint, value)
+
+    def start(look: Look, value: float) -> np.ndarray:
+        sides = joint, joint.turned_round
+        side = min(sides, key=lambda side: look.cost(_at(look.Ts, side, value), [side.child]))
+        return _at(look.Ts, side, value)
+
+    Ts = np.stack([start(look, value) for look, value in zip(looks, joint.values, strict=True)])
     others = [p for p in range(model.parts) if p not in (joint.parent, joint.child)]
     blank = replace(joint, kind="free", pitch=0.0, values=np.zeros(0))
     joints = (joint, *(replace(blank, child=p) for p in others))
-    lean = replace(config, wide_steps=1, fine_steps=2)
+    lean = replace(config, fine_steps=2)
     tree = Articulation(joints, model.centers)
     some, seen = [frames[t] for t in chosen], [followed.quadratics[t] for t in chosen]
     found = refine(model, some, camera, followed.background, Ts, seen, tree, lean, film=False)
     values = np.array([state.values[0] for state in found.states])
-    return replace(found.articulation.joints[0], values=values), _mean_cost(found.quadratics)
+    Ts = np.stack([found.articulation.poses(state) for state in found.states])
+    return _Solved(replace(found.articulation.joints[0], values=values), _mean_cost(found.quadratics), Ts)
 
 
 def _mean_cost(quadratics: Sequence[Quadratic]) -> float:
     return float(np.mean([q.cost if np.isfinite(q.cost) else 0.0 for q in quadratics]))
 
 
-def _chosen(model: PartModel, solved: list[tuple[Joint, float]]) -> Joint:
-    """The nearest, where likelier ones may be a little further off; costs are negative."""
-    scale = abs(min(cost for _, cost in solved))
-    slides = any(joint.kind == "prismatic" for joint, _ in solved)
+def _chosen(model: PartModel, solved: list[_Solved], rest: _Solved) -> _Solved:
+    """The nearest, where likelier ones may be a little further off, if they bring much of what it brings against rest;
+    costs are negative."""
+    least = min(it.cost for it in solved)
+    solved, scale = [it for it in solved if it.cost - least <= _MUCH * max(rest.cost - least, 0.0)], abs(least)
+    slides = any(it.joint.kind == "prismatic" for it in solved)
 
     def price(joint: Joint) -> float:
         if joint.kind == "screw" and abs(joint.pitch) * np.ptp(joint.values) < _RISE:
@@ -199,7 +234,7 @@ def _chosen(model: PartModel, solved: list[tuple[Joint, float]]) -> Joint:
         oblique = turn is None or np.linalg.norm(turn) > _OBLIQUE
         return _PRICE[joint.kind] + _ASKEW * oblique + _LOOSE * _leaves(model, joint)
 
-    return min(solved, key=lambda one: one[1] + scale * price(one[0]))[0]
+    return min(solved, key=lambda it: it.cost + scale * price(it.joint))
 
 
 def _leaves(model: PartModel, joint: Joint) -> bool:

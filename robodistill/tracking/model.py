@@ -15,7 +15,7 @@ from robodistill.field.render import shortest_axes, turned_to
 from robodistill.geometry.camera import Camera
 from robodistill.raster.rasterize import rasterize, view_colors
 
-LOW_PASS = 0.15
+LOW_PASS = 0.5
 """Square pixels. A scan's edge pixels are mixtures, so that things are half a pixel too wide in it."""
 _COVERS = 0.03  # of a pixel
 
@@ -79,12 +79,23 @@ class Layers:
                 share[q] *= 1 - self.alpha[p] * ~nearer
         return share
 
+    def added(self, colors: np.ndarray) -> np.ndarray:
+        """(H, W, 3) the parts over black, colours (P, H, W, 3) times alpha."""
+        sight = self.in_sight
+        shown = sight[0][..., None] * colors[0]
+        for share, color in zip(sight[1:], colors[1:], strict=True):
+            shown += share[..., None] * color
+        return shown
+
+    @cached_property
+    def through(self) -> np.ndarray:
+        """(H, W) share of each pixel that is seen of what is behind."""
+        return np.prod(1 - self.alpha, 0)
+
     def over(self, colors: np.ndarray, behind: np.ndarray) -> np.ndarray:
         """(H, W, 3) the parts over a background (H, W, 3), colours (P, H, W, 3) times alpha."""
-        sight, shown = self.in_sight, np.prod(1 - self.alpha, 0)[..., None] * behind
-        for p, color in enumerate(colors):
-            shown += sight[p][..., None] * color
-        return shown
+        shown = self.through[..., None] * behind
+        return shown + self.added(colors) if len(colors) else shown
 
     def without(self, part: int, colors: np.ndarray, behind: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
         """(h, w, 3) the same in a box, rows and columns, with one part left out."""

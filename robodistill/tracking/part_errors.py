@@ -59,7 +59,7 @@ def _at_gaussians(
 ) -> np.ndarray:
     """(n,) errors of the pixels of some Gaussians at a pose, in a picture that they are drawn in."""
     seen, behind = picture.rgb[window.pixels], picture.background[window.pixels]
-    error = robust(layers.over(lit_by(layers, lights)[0], behind) - seen, _SPREAD)
+    error = robust(layers.over(lit_by(layers, lights), behind) - seen, _SPREAD)
     points = model.points[ids] @ T[:3, :3].T + T[:3, 3]
     pixels = points @ window.K_corner.T
     at = pixels[:, :2] / pixels[:, 2:] - 0.5

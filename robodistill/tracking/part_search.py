@@ -11,11 +11,13 @@ film.
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
+from robodistill.parallel import side_by_side
 from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import FreeParts, Tied
 from robodistill.tracking.background import Background
@@ -94,8 +96,9 @@ def search_parts(
     check_seen(search.follow(few), _SEEN)
     search.price = _PRICE * np.sqrt(abs(best.cost))
     while best.parts < _MOST:
-        tries = [search.parted(*split, every=_BRIEF) for split in search.splits(best.labels)]
-        kept = [search.parted(it.labels, it.pair) for it in sorted(tries, key=lambda it: -it.gain)[:_KEPT]]
+        tries = side_by_side(lambda split: search.parted(*split, every=_BRIEF), search.splits(best.labels))
+        kept = sorted(tries, key=lambda it: -it.gain)[:_KEPT]
+        kept = side_by_side(lambda it: search.parted(it.labels, it.pair), kept)
         found = search.improved(max(kept, key=lambda it: it.gain, default=best))
         if found.gain < search.price:
             break
@@ -197,7 +200,7 @@ class _Search:
     def improved(self, found: _Found) -> _Found:
         """With pieces moved across the border that is asked for, and it cut anew, as long as that pays."""
         for _ in range(_ROUNDS if found.parts > 1 else 0):
-            tries = [self.parted(labels, found.pair, found.Ts) for labels in self._moves(found)]
+            tries = side_by_side(partial(self.parted, pair=found.pair, starts=found.Ts), self._moves(found))
             best = max(tries, key=lambda it: it.gain, default=found)
             if best.gain < found.gain + _BETTER * self.price:
                 break
@@ -208,10 +211,11 @@ class _Search:
         """With parts made one as long as some two bring too little by moving apart."""
         while found.parts > 1:
             pairs = list(itertools.combinations(range(found.parts), 2))
-            gains = [self.solved(found.labels, None, tied=pair).cost - found.cost for pair in pairs]
-            if min(gains) >= self.price:
+            tied = side_by_side(partial(self.solved, found.labels, None, 1), pairs)
+            costs = [it.cost for it in tied]
+            if min(costs) - found.cost >= self.price:
                 break
-            found = self.solved(merged(found.labels, [pairs[int(np.argmin(gains))]], found.parts))
+            found = self.solved(merged(found.labels, [pairs[int(np.argmin(costs))]], found.parts))
         return found
 
     def _moves(self, found: _Found) -> Iterator[np.ndarray]:

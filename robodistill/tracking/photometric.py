@@ -16,7 +16,7 @@ from robodistill.geometry.camera import Camera
 from robodistill.tracking.model import Layers, PartModel, Window
 from robodistill.tracking.shade import shade
 
-_LEAST_ALPHA = 0.03
+_LEAST_ALPHA, _NO_ALPHA = 0.03, 1e-3
 _LIGHT_STD = (0.03, 0.01, 0.01, 0.01)  # by which a part's light changes from frame to frame
 _MARGIN = 12  # pixels around the object
 _CORRELATED = 20  # pixels and channels that err together: what the scan got wrong is wrong in all of them
@@ -102,14 +102,8 @@ def linearize(
     if drawn is None:
         nothing = np.zeros(parts)
         return Quadratic(np.zeros((6 * parts,) * 2), np.zeros(6 * parts), np.inf, 1.0, nothing, nothing, lights)
-    layers, window, lit, normal, active, error = (
-        drawn.layers,
-        drawn.window,
-        drawn.lit,
-        drawn.normal,
-        drawn.active,
-        drawn.error,
-    )
+    layers, window, active, error = drawn.layers, drawn.window, drawn.active, drawn.error
+    lit = drawn.lit * drawn.gain[..., None]
     behind, weight = picture.background[window.pixels], drawn.weight
     # a sharp picture is told by every second pixel; a blurred one is of half the size
     active = active if blur > 0 else active & _checkered(active.shape)
@@ -140,7 +134,8 @@ def linearize(
         rows, color = numbers[box][inside], (layers.color[p][box] * hidden * drawn.gain[box][..., None])[inside]
         at = 6 * parts + 4 * p
         J[rows, :, at] = color
-        J[rows, :, at + 1 : at + 4] = color[:, :, None] * normal[p][box][inside][:, None]
+        normal = layers.normal[p][box][inside] / np.maximum(layers.alpha[p][box][inside], _NO_ALPHA)[:, None]
+        J[rows, :, at + 1 : at + 4] = color[:, :, None] * normal[:, None]
     w = weight[active] / np.float32(_CORRELATED * spread**2)
     flat = J.reshape(-1, J.shape[-1])
     weighted = flat * np.repeat(w, 3)[:, None]
@@ -182,7 +177,7 @@ class _Drawn:
     layers: Layers
     window: Window
     lit: np.ndarray
-    normal: np.ndarray
+    """(P, H, W, 3) of `lit_by`."""
     active: np.ndarray
     weight: np.ndarray
     error: np.ndarray
@@ -226,26 +221,27 @@ def _draw(
         return None
     layers = model.draw(Ts, window) if made is None else made[0]
     seen, behind, known = (array[window.pixels] for array in (picture.rgb, picture.background, picture.known))
-    through = np.prod(1 - layers.alpha, 0)
-    lit, normal = lit_by(layers, lights)
-    gain = shade(layers, lit, seen, spread, blur > 0)
-    lit = lit * gain[..., None]
-    error = _blurred(layers.over(lit, behind) - seen, blur)
+    lit, through = lit_by(layers, lights), layers.through
+    own = layers.added(lit)
+    gain = shade(layers, own, seen, spread, blur > 0)
+    error = _blurred(gain[..., None] * own + through[..., None] * behind - seen, blur)
     # an edge over an unknown background says nothing
     weight = (np.clip(1 - through + known, 0, 1) ** 2) ** 2 if known.min() < 1 else np.ones_like(known)
     usable = None if picture.usable is None else picture.usable[window.pixels]
     if usable is not None:
         weight = weight * usable
     empty = _blurred(behind - seen, blur)
-    return _Drawn(layers, window, lit, normal, through < 1 - _LEAST_ALPHA, weight, error, empty, known, usable, gain)
+    return _Drawn(layers, window, lit, through < 1 - _LEAST_ALPHA, weight, error, empty, known, usable, gain)
 
 
-def lit_by(layers: Layers, lights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(P, H, W, 3) colours times alpha under lights (P, 4), and normals: the light on a matt surface that turns is, to
-    first order, linear in its normal (Lambert)."""
-    normal, lights = layers.normal / np.maximum(layers.alpha, 1e-3)[..., None], lights.astype(np.float32)
-    brightness = np.stack([each @ light[1:] + light[0] for each, light in zip(normal, lights, strict=True)])
-    return layers.color * brightness[..., None], normal
+def lit_by(layers: Layers, lights: np.ndarray) -> np.ndarray:
+    """(P, H, W, 3) colours times alpha under lights (P, 4): the light on a matt surface that turns is, to first order,
+    linear in its normal (Lambert)."""
+    lit, lights = layers.color.copy(), lights.astype(np.float32)
+    for own, normal, alpha, light in zip(lit, layers.normal, layers.alpha, lights, strict=True):
+        turned = normal @ light[1:] / np.maximum(alpha, _NO_ALPHA) if light[1:].any() else 0
+        own *= np.atleast_2d(light[0] + turned)[..., None]
+    return lit
 
 
 def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:

@@ -17,29 +17,28 @@ _LIGHTS = (0.9, 1.1)  # by which a part's light may change at once; more is a sh
 _TELL = 20  # pixels that tell a part's light
 
 
-def shade(layers: Layers, lit: np.ndarray, seen: np.ndarray, spread: float, half: bool) -> np.ndarray:
-    """(H, W) by which colours times alpha (P, H, W, 3) are brighter in a picture (H, W, 3) than as lit; a part's
-    median is left out as far as its light may tell of it.
+def shade(layers: Layers, own: np.ndarray, seen: np.ndarray, spread: float, half: bool) -> np.ndarray:
+    """(H, W) by which the parts are brighter in a picture (H, W, 3) than as lit; a part's median is left out as far as
+    its light may tell of it.
 
     Args:
+        own: (H, W, 3) the parts as lit over black, `Layers.added`.
         spread: As `linearize` has it.
         half: The picture is of half the size.
     """
-    sight = layers.in_sight
-    own = np.einsum("phw,phwc->hwc", sight, lit)
     size = 3 if half else 5
-    solid = cv2.erode(1 - np.prod(1 - layers.alpha, 0), np.ones((size, size), np.uint8)) > _SOLID
+    solid = cv2.erode(1 - layers.through, np.ones((size, size), np.uint8)) > _SOLID
     across, square = np.einsum("hwc,hwc->hw", own, seen), np.einsum("hwc,hwc->hw", own, own)
     gain = across / np.maximum(square, 1e-3)
     off = seen - gain[..., None] * own
     agreed = 1 / (1 + np.einsum("hwc,hwc->hw", off, off) / np.float32(3 * (2 * spread) ** 2)) ** 2
     agreed *= solid & (gain > _GAINS[0]) & (gain < _GAINS[1])
-    usual = np.ones(len(lit), np.float32)
-    for p in range(len(lit)):
-        told = (agreed > 0.5) & (layers.alpha[p] * sight[p] > _SOLID)
+    share = layers.alpha * layers.in_sight
+    usual = np.ones(len(share), np.float32)
+    for p in range(len(share)):
+        told = (agreed > 0.5) & (share[p] > _SOLID)
         if np.count_nonzero(told) > _TELL:
             usual[p] = np.clip(np.median(gain[told]), *_LIGHTS)
-    share = layers.alpha * sight
     level = (np.einsum("phw,p->hw", share, usual) + 1e-3) / (share.sum(0) + 1e-3)
     sigma = _SMOOTH / 2 if half else _SMOOTH
     weight = agreed * square

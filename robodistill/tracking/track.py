@@ -14,6 +14,7 @@ from robodistill.field.gaussians import GaussianField
 from robodistill.field.standing import support_plane
 from robodistill.geometry.camera import Camera
 from robodistill.inversion.object_pose import find_object
+from robodistill.parallel import small_matrices
 from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import Articulation, in_order
 from robodistill.tracking.hold import find_held
@@ -36,12 +37,13 @@ Method = Literal["ours", "rsrd"]
 _ASKED = 10  # frames that the first pose is told the background by
 _LEAP = 0.008  # metres: as `TrackingConfig.jump` where frames are left out
 _FOOT = 0.08  # of the object's size above its support: which part does it stand on?
-_FITTINGS = 2  # of how wide a thing is drawn
+_FITTINGS, _SAME_WIDTH = 2, 0.25  # of how wide a thing is drawn, and between logarithms of what it is blurred by
 _STEP, _ENOUGH = 2, 24  # every second frame tells what moves apart, if so many are left
 _SURE, _LEAST_SURE = 0.5, 0.2  # share of a part in sight from which its joint's value counts for the range
 _LEAST_TRAVEL = 0.04  # of the object's size; what moves less against its parent is fixed to it
 
 
+@small_matrices
 def track_parts(
     field: GaussianField,
     labels: np.ndarray | None,
@@ -156,9 +158,9 @@ def _followed(
         if attempt == _FITTINGS:
             break
         old, foot = (foot, low_pass), best_foot(fields, labels, low_pass, followed, frames, camera, config)
-        suited = PartModel.of(fields[foot], labels)
-        low_pass = best_low_pass(suited, frames, camera, T_first, followed.background, config)
-        if (foot, low_pass) == old:
+        suited = PartModel.of(fields[foot], labels, low_pass)
+        low_pass = best_low_pass(suited, frames, camera, followed, config)
+        if foot == old[0] and abs(np.log(low_pass / old[1])) < _SAME_WIDTH:
             break
     return model, followed
 
@@ -198,7 +200,7 @@ def _by_motion(
     followed = follow(whole, some, camera, T_camera_object[None], config, progress=progress)
     foot = best_foot(fields, labels, LOW_PASS, followed, some, camera, config)
     whole = PartModel.of(fields[foot], labels)
-    low_pass = best_low_pass(whole, some, camera, T_camera_object, followed.background, config)
+    low_pass = best_low_pass(whole, some, camera, followed, config)
     whole = replace(whole, low_pass=low_pass)
     labels[found.keep] = search_parts(
         *(whole, found.few, found.branches, some, camera, T_camera_object, followed.background, config, progress)

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from robodistill.config import TrackingConfig
 from robodistill.errors import HonestNo
 from robodistill.geometry.camera import Camera
+from robodistill.parallel import side_by_side
 from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import Articulation, FreeParts, Tied
 from robodistill.tracking.background import Background
@@ -61,12 +62,13 @@ class Follower:
             lights: (P, 4) of `Quadratic`, to start from.
             wide: First with the blur that lets far things be felt.
         """
-        near = self._sharp(picture, state, lights, wanted)
-        if not wide:
-            return near
         # what is blurred leads far, but a little astray along what the picture hardly shows, such as distance
-        far = self._sharp(picture, *self._blurred(picture, state, wanted, lights), wanted)
-        return near if near[1].cost < far[1].cost else far
+
+        def descend(blurred: bool) -> tuple[Any, Quadratic]:
+            begin = self._blurred(picture, state, wanted, lights) if blurred else (state, lights)
+            return self._sharp(picture, *begin, wanted)
+
+        return min(side_by_side(descend, (True, False) if wide else (False,)), key=lambda found: found[1].cost)
 
     def _blurred(
         self, picture: Picture, state: Any, wanted: np.ndarray, lights: np.ndarray | None

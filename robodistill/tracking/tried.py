@@ -7,7 +7,6 @@ import numpy as np
 
 from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
-from robodistill.tracking.articulation import joint_motion
 from robodistill.tracking.joint_trial import Trial, try_joints
 from robodistill.tracking.joints import spanning_tree
 from robodistill.tracking.model import PartModel
@@ -43,29 +42,29 @@ def tried_joints(
         return try_joints(model, frames, camera, seen, joint, config)
 
     trials = [tried(joint, followed) for joint in joints]
-    if rivals and any(trial.objection > _OBJECTED * abs(trial.cost) for trial in trials):
-        # a part that was lost says nothing of what is joined to it: each pair is asked from both sides
-        sides = [*(joint.turned_round for joint in (*joints, *rivals)), *rivals]
-        trials = _likeliest_tree(model, [*trials, *(tried(joint, followed) for joint in sides)])
+    if rivals and any(_weak(trial) for trial in trials):
+        trials = _likeliest_tree(model, [*trials, *(tried(joint, followed) for joint in rivals)])
     placed = followed
     for k in sorted(range(len(trials)), key=lambda k: trials[k].objection):
-        if placed is not followed and (trials[k].gain < _SURE or trials[k].objection > 0):
+        if placed is not followed and _weak(trials[k]):
             trials[k] = tried(trials[k].asked, placed)
         placed = _placed(placed, trials[k])
     return tuple(_with_room(model, trial.joint, len(frames)) for trial in trials)
 
 
+def _weak(trial: Trial) -> bool:
+    return trial.gain < _SURE or trial.objection > 0
+
+
 def _likeliest_tree(model: PartModel, trials: Sequence[Trial]) -> list[Trial]:
     """Those of least objection that join all parts, outwards from the part with most joints, the largest of several."""
-    best: dict[tuple[int, int], Trial] = {}
-    for trial in sorted(trials, key=lambda trial: -trial.objection):
-        best[min(trial.joint.parent, trial.joint.child), max(trial.joint.parent, trial.joint.child)] = trial
+    tried = {tuple(sorted((trial.joint.parent, trial.joint.child))): trial for trial in trials}
     costs = np.full((model.parts,) * 2, np.inf)
-    for pair, trial in best.items():
+    for pair, trial in tried.items():
         costs[pair] = trial.objection
     chosen = []
     for parent, child in spanning_tree(costs, model.radii):
-        trial = best[min(parent, child), max(parent, child)]
+        trial = tried[min(parent, child), max(parent, child)]
         if trial.joint.child != child:
             trial = replace(trial, asked=trial.asked.turned_round, joint=trial.joint.turned_round)
         chosen.append(trial)
@@ -73,12 +72,11 @@ def _likeliest_tree(model: PartModel, trials: Sequence[Trial]) -> list[Trial]:
 
 
 def _placed(followed: Followed, trial: Trial) -> Followed:
-    """With a part where its joint has it in the frames that were asked."""
-    joint, Ts = trial.joint, followed.Ts_camera_part.copy()
-    if joint.kind in ("fixed", "free"):
+    """With two parts where their joint has them in the frames that were asked."""
+    pair, Ts = [trial.joint.parent, trial.joint.child], followed.Ts_camera_part.copy()
+    if trial.joint.kind in ("fixed", "free"):
         return followed
-    for t, value in zip(trial.frames, joint.values, strict=True):
-        Ts[t, joint.child] = Ts[t, joint.parent] @ joint_motion(joint, value)
+    Ts[np.ix_(trial.frames, pair)] = trial.Ts_camera_part[:, pair]
     return replace(followed, Ts_camera_part=Ts)
 
 

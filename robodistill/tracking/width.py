@@ -2,8 +2,8 @@
 
 A thin thing's distance is told by its width, to which a tenth of a pixel is some percent: drawn too narrow it is found
 too near, and tilted to fit. No view of a scan saw an underside, and next to its support a thing is mixed with its
-shadow: as much of the foot is left out as a film is nearer without. A scan's edge pixels are mixtures: things are
-blurred by as much as leaves them where they are in the first frames, in which the pose is known.
+shadow: as much of the foot is left out as a film is nearer without. A film's lens and coder blur what they show: things
+are drawn with as much blur as it is nearest with, which leaves them at their distance.
 """
 
 from collections.abc import Sequence
@@ -16,21 +16,18 @@ from robodistill.config import TrackingConfig
 from robodistill.field.gaussians import GaussianField
 from robodistill.field.standing import support_plane
 from robodistill.geometry.camera import Camera
+from robodistill.parallel import side_by_side
 from robodistill.tracking.articulation import FreeParts
-from robodistill.tracking.background import Background
 from robodistill.tracking.model import LOW_PASS, PartModel
-from robodistill.tracking.photometric import Picture, misfit
+from robodistill.tracking.photometric import misfit
 from robodistill.tracking.tracker import Followed, Follower, picture_of
 
 FEET = (0.15, 0.0, 0.1, 0.2, 0.3)
 """Shares of a thing's height that may be left out, the likeliest first."""
 _ASKED = 24  # frames
 _HIGHEST = 0.004  # metres of a foot at most
-_FIRST = (2, 4)  # frames that are asked beside the first
-_STILL = 0.02  # brightness by which they may differ from it where the thing is
-_SOLVES = 6
-_RIGHT = 0.003  # of its distance, by which they may shift the thing
-_NARROWER, _WIDER = (0.05,), (0.3, 0.5, 0.8)  # square pixels
+_SOLVED = 12  # frames that are solved for
+_WIDTHS = (0.05, 0.1, 0.2, 0.35, LOW_PASS, 0.8, 1.2, 1.8)  # square pixels
 
 
 def without_feet(field: GaussianField, keep: np.ndarray) -> dict[float, GaussianField]:
@@ -61,64 +58,50 @@ def best_foot(
     """
     chosen = range(0, len(frames), max(1, len(frames) // _ASKED))
     pictures = [picture_of(frames[k], camera, followed.background) for k in chosen]
-    costs = {}
-    for share, field in fields.items():
-        model = PartModel.of(field, labels, low_pass)
-        each = [
+
+    def cost(share: float) -> float:
+        model = PartModel.of(fields[share], labels, low_pass)
+        costs = [
             misfit(model, followed.Ts_camera_part[k], picture, config.spread, followed.quadratics[k].lights, 0.0)
             for k, picture in zip(chosen, pictures, strict=True)
         ]
-        costs[share] = np.minimum(each, 0.0).mean()
-    return min(costs, key=costs.get)
+        return float(np.minimum(costs, 0.0).mean())
+
+    shares = list(fields)
+    return shares[int(np.argmin(side_by_side(cost, shares)))]
 
 
 def best_low_pass(
-    model: PartModel,
-    frames: Sequence[np.ndarray],
-    camera: Camera,
-    T_first: np.ndarray,
-    background: Background,
-    config: TrackingConfig,
+    model: PartModel, frames: Sequence[np.ndarray], camera: Camera, followed: Followed, config: TrackingConfig
 ) -> float:
-    """Square pixels, for `PartModel`, by which the first frames leave a thing nearest to where it is.
+    """Square pixels, for `PartModel`, that the frames are nearest with, the parts solved for near where they were
+    followed to: as far as a film blurs edges.
 
-    Args:
-        model: Of the thing at rest, its parts as one.
-        T_first: (4, 4) T_camera_field there.
+    Only frames that fit best are asked: what is lost, or behind a hand, fits with any width, at another distance.
     """
-    whole = replace(model, labels=np.zeros(len(model.labels), int), low_pass=LOW_PASS)
-    where = whole.covered(T_first[None], camera)
-    still = [frames[k] for k in _FIRST if k < len(frames) and _change(frames[k], frames[0], where) < _STILL]
-    pictures = [picture_of(frame, camera, background) for frame in (frames[0], *still)]
-    tried = {LOW_PASS: _first_frames(whole, pictures, T_first, config)}
-    shift, cost = tried[LOW_PASS]
-    if abs(shift) > _RIGHT:
-        for low_pass in _WIDER if shift < 0 else _NARROWER:
-            found = _first_frames(replace(whole, low_pass=low_pass), pictures, T_first, config)
-            if found[1] > cost:
-                break  # the pose is wrong, not the width
-            tried[low_pass] = found
-            if found[0] > -_RIGHT:
-                break
-    return min(tried, key=lambda it: abs(tried[it][0]))
+    fitting = np.argsort([q.misfit for q in followed.quadratics])[: 2 * _SOLVED]
+    chosen = np.sort(fitting)[::2]
+    pictures = [picture_of(frames[k], camera, followed.background) for k in chosen]
+    lights = [followed.quadratics[k].sure_lights for k in chosen]
 
+    def tried(low_pass: float, Ts: Sequence[np.ndarray]) -> tuple[float, list[np.ndarray]]:
+        follower = Follower(replace(model, low_pass=low_pass), config, FreeParts(model.centers))
+        found = side_by_side(
+            lambda k: follower.solve(pictures[k], Ts[k], Ts[k], lights[k], wide=False), range(len(chosen))
+        )
+        return float(np.mean([min(q.cost, 0.0) for _, q in found])), [state for state, _ in found]
 
-def _first_frames(
-    whole: PartModel, pictures: Sequence[Picture], T_first: np.ndarray, config: TrackingConfig
-) -> tuple[float, float]:
-    """By how much of its distance the pictures move the thing away, and their mean cost where they do."""
-    follower, middle = Follower(whole, config, FreeParts(whole.centers)), np.append(whole.centers[0], 1)
-    depths, costs = [], []
-    for picture in pictures:
-        state, lights = T_first[None], None
-        for _ in range(_SOLVES):
-            state, q = follower.solve(picture, state, state, lights, wide=False)
-            lights = q.lights
-        depths.append((state[0] @ middle)[2])
-        costs.append(q.cost)
-    return float(np.mean(depths) / (T_first @ middle)[2] - 1), float(np.mean(costs))
-
-
-def _change(frame: np.ndarray, first: np.ndarray, where: np.ndarray) -> float:
-    """Mean change of brightness between (H, W, 3) uint8 in (H, W) bool."""
-    return float(np.abs(frame[where].astype(float) - first[where]).mean() / 255) if where.any() else np.inf
+    at = int(np.abs(np.log(np.array(_WIDTHS) / model.low_pass)).argmin())
+    known = {at: tried(_WIDTHS[at], followed.Ts_camera_part[chosen])}
+    while True:  # downhill
+        for k in (at - 1, at + 1):
+            if 0 <= k < len(_WIDTHS) and k not in known:
+                known[k] = tried(_WIDTHS[k], known[at][1])
+        best = min(known, key=lambda k: known[k][0])
+        if best == at:
+            break
+        at = best
+    if not 0 < at < len(_WIDTHS) - 1:
+        return _WIDTHS[at]
+    between = np.polyfit(np.log(_WIDTHS[at - 1 : at + 2]), [known[k][0] for k in (at - 1, at, at + 1)], 2)
+    return float(np.exp(-between[1] / (2 * between[0]))) if between[0] > 0 else _WIDTHS[at]

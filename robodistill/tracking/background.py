@@ -14,10 +14,7 @@ _OFTEN = 0.4  # of the frames must agree on a pixel
 _AGAIN = 0.1  # if it is as in the first frame, in which the object's place is known
 _FREE = 3  # frames that left a pixel free and outvote the many that did not
 _GRAIN = 0.8  # pixels over which light is measured
-_TINT = (
-    0.015,
-    0.04,
-)  # brightness by which the colour of a shadow may differ, at least and at most: a hand before wood does by 0.02
+_TINT = 0.015, 0.04  # brightness by which a shadow's colour may differ; a hand's before wood does by 0.02
 _NOISES = 4.0  # as much as the film's own noise does
 _SHADES = (0.4, 1.4)  # brightness of a surface in shadow, and out of one
 _BELIEVED = 0.9  # share of a difference that is put down to light: the object may be of the background's colour, too

@@ -82,7 +82,7 @@ def try_joints(
     chosen, looks = chosen[[look is not None for look in looks]], [look for look in looks if look is not None]
     if not looks:  # no frame speaks for it, or against it
         return Trial(found, found, np.arange(len(frames)), followed.Ts_camera_part, 0.0, 0.0, 0.0)
-    first, rest = looks[::_EACH], [look for k, look in enumerate(looks) if k % _EACH]
+    first, others = looks[::_EACH], [look for k, look in enumerate(looks) if k % _EACH]
     known = [found] if found.kind in _PRICE else []
     tried = [(joint, trial_values(model, joint)) for joint in known + likely_joints(model, found.parent, found.child)]
     costs = [_costs(first, joint, values) for joint, values in tried]
@@ -90,7 +90,7 @@ def try_joints(
     for k in best:
         every = np.zeros((len(looks), len(tried[k][1])))
         every[::_EACH] = costs[k]
-        every[np.arange(len(looks)) % _EACH > 0] = _costs(rest, *tried[k])
+        every[np.arange(len(looks)) % _EACH > 0] = _costs(others, *tried[k])
         costs[k] = every
     finer = {k: _finer(model, looks, tried[k][0], tried[k][1], costs[k]) for k in best}
     best = sorted(best, key=lambda k: finer[k][1].mean())[:_BEST]
@@ -99,16 +99,13 @@ def try_joints(
     def solved(joint: Joint) -> _Solved:
         return _solved(model, frames, camera, followed, chosen, looks, joint, config)
 
-    def still(like: Joint) -> _Solved:
-        return solved(replace(like, kind="fixed", axis=np.zeros(3), pitch=0.0, values=np.zeros(len(chosen))))
-
+    rest = solved(replace(found, kind="fixed", axis=np.zeros(3), pitch=0.0, values=np.zeros(len(chosen))))
     if not known and (_costs(looks, tried[best[0]][0], np.zeros(1)).mean() - finer[best[0]][1].mean()) < _MOVES:
-        rest = still(found)
         return Trial(found, rest.joint, chosen, rest.Ts, 0.0, rest.cost, rest.cost - free)
     starts = [replace(tried[k][0], values=finer[k][0]) for k in best]
     if known:  # as the free poses have it, too
         starts.append(replace(found, values=found.values[chosen]))
-    rest, found_each = still(found), [solved(joint) for joint in starts]
+    found_each = [solved(joint) for joint in starts]
     best = _chosen(model, found_each, rest)
     if best.joint.kind == "revolute":
         found_each.append(solved(replace(best.joint, kind="screw")))
@@ -182,6 +179,7 @@ class _Solved:
     joint: Joint
     cost: float
     Ts: np.ndarray
+    """(n, P, 4, 4)."""
 
 
 def _solved(
@@ -197,9 +195,8 @@ def _solved(
     """A joint moved to where the pictures are nearest, its values, and their mean cost; other parts stay in place."""
 
     def start(look: Look, value: float) -> np.ndarray:
-        sides = joint, joint.turned_round
-        side = min(sides, key=lambda side: look.cost(_at(look.Ts, side, value), [side.child]))
-        return _at(look.Ts, side, value)
+        each = [(_at(look.Ts, side, value), [side.child]) for side in (joint, joint.turned_round)]
+        return min(each, key=lambda it: look.cost(*it))[0]
 
     Ts = np.stack([start(look, value) for look, value in zip(looks, joint.values, strict=True)])
     others = [p for p in range(model.parts) if p not in (joint.parent, joint.child)]

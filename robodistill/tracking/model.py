@@ -16,7 +16,7 @@ from robodistill.geometry.camera import Camera
 from robodistill.raster.rasterize import rasterize, view_colors
 
 LOW_PASS = 0.5
-"""Square pixels. A scan's edge pixels are mixtures, so that things are half a pixel too wide in it."""
+"""Square pixels that Gaussians are blurred with before a film has told, see `width.best_low_pass`."""
 _COVERS = 0.03  # of a pixel
 
 

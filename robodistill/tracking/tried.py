@@ -15,7 +15,6 @@ from robodistill.tracking.refine import reach
 from robodistill.tracking.tracker import Followed
 
 _SURE = 0.05  # of the cost, that moving must bring for a joint to be tried once only, if the pictures do not object
-_OBJECTED = 0.01  # of the cost, that a joint of the tree costs more than free parts where rivals are tried
 _BEYOND = 0.2  # of the object's size, that a part may go further than in the frames in which its joint was tried
 
 

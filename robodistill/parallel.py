@@ -3,12 +3,13 @@
 Much small work gains by that. A library's own threads, which share each small piece of it, mostly wait for each other.
 """
 
+import functools
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 _Item, _Result = TypeVar("_Item"), TypeVar("_Result")
 _within = threading.local()
@@ -30,12 +31,20 @@ def side_by_side(function: Callable[[_Item], _Result], items: Iterable[_Item]) -
     if count < 2 or getattr(_within, "one", False):
         return [function(item) for item in items]
 
+    libraries = _libraries()
+
     def begin() -> None:
         _within.one = True
-        threadpool_limits(1, user_api="openmp")  # of this thread alone
+        libraries.limit(limits=1, user_api="openmp")  # of this thread alone
 
     pool = ThreadPoolExecutor(count, initializer=begin)
     try:
         return [future.result() for future in [pool.submit(function, item) for item in items]]
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    """Those that have threads of their own; to look for them takes a millisecond, as long as some work here."""
+    return ThreadpoolController()

@@ -84,7 +84,7 @@ def test_a_foot_that_is_none_is_left_out(scan: tuple):
 
 
 def test_things_are_blurred_as_a_film_blurs_them(scan: tuple):
-    """Whichever width they were followed with; frames that a part was lost in are not asked."""
+    """Whichever width they were followed with."""
     field, labels, rim = scan
     own = (labels >= 0) & ~rim
     thing = field.select(torch.from_numpy(own))

@@ -136,15 +136,18 @@ def _costs(looks: list[Look], joint: Joint, values: np.ndarray) -> np.ndarray:
 
 
 def _cost(look: Look, joint: Joint, value: float) -> float:
-    """Of a value, whichever of the two parts stays where it was followed to: the other may have been lost."""
-    return min(look.cost(_at(look.Ts, side, value), [side.child]) for side in (joint, joint.turned_round))
+    return _at(look, joint, value)[0]
 
 
-def _at(Ts: np.ndarray, joint: Joint, value: float) -> np.ndarray:
-    """Poses (P, 4, 4) with the child at a value."""
-    Ts = Ts.copy()
-    Ts[joint.child] = Ts[joint.parent] @ joint_motion(joint, value)
-    return Ts
+def _at(look: Look, joint: Joint, value: float) -> tuple[float, np.ndarray]:
+    """What a value costs, and poses (P, 4, 4) with the two parts on it: whichever is nearer with stays where it was
+    followed to, as the other may have been lost."""
+    found = []
+    for side in (joint, joint.turned_round):
+        Ts = look.Ts.copy()
+        Ts[side.child] = Ts[side.parent] @ joint_motion(side, value)
+        found.append((look.cost(Ts, [side.child]), Ts))
+    return min(found, key=lambda it: it[0])
 
 
 def _finer(
@@ -193,12 +196,7 @@ def _solved(
     config: TrackingConfig,
 ) -> _Solved:
     """A joint moved to where the pictures are nearest, its values, and their mean cost; other parts stay in place."""
-
-    def start(look: Look, value: float) -> np.ndarray:
-        each = [(_at(look.Ts, side, value), [side.child]) for side in (joint, joint.turned_round)]
-        return min(each, key=lambda it: look.cost(*it))[0]
-
-    Ts = np.stack([start(look, value) for look, value in zip(looks, joint.values, strict=True)])
+    Ts = np.stack([_at(look, joint, value)[1] for look, value in zip(looks, joint.values, strict=True)])
     others = [p for p in range(model.parts) if p not in (joint.parent, joint.child)]
     blank = replace(joint, kind="free", pitch=0.0, values=np.zeros(0))
     joints = (joint, *(replace(blank, child=p) for p in others))

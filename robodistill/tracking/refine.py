@@ -7,7 +7,6 @@ and knows no joints.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -76,9 +75,11 @@ def refine(
         states, paths = sought_values(model, picture, articulation, states, seen, reaches, config)
     quadratics: list[Quadratic | None] = [None] * len(frames)
 
-    def settle(follower: Follower, t: int) -> tuple[State, Quadratic]:
-        image, q = picture(t), quadratics[t]
-        light = (q or seen[t]).sure_lights
+    def light_of(t: int) -> np.ndarray:
+        return (quadratics[t] or seen[t]).sure_lights
+
+    def settle(follower: Follower, t: int, image: Picture) -> tuple[State, Quadratic]:
+        q, light = quadratics[t], light_of(t)
         starts = _near(states, t) if film and (q is None or _lost(q)) else [states[t]]
         start = follower.best_start(image, starts, light)
         return follower.solve(image, start, articulation.poses(start), light, film and q is None)
@@ -86,16 +87,16 @@ def refine(
     for k in range(config.joint_rounds):
         follower = Follower(model, config, articulation)
         if not film:
-            settled = side_by_side(partial(settle, follower), range(len(frames)))
+            settled = side_by_side(lambda t, by=follower: settle(by, t, picture(t)), range(len(frames)))
             states, quadratics = map(list, zip(*settled, strict=True))
         order = range(len(frames)) if k % 2 == 0 else range(len(frames) - 1, -1, -1)
         for done, t in enumerate(order if film else ()):
-            light = (quadratics[t] or seen[t]).sure_lights
-            states[t], quadratics[t] = settle(follower, t)
+            image, light = picture(t), light_of(t)
+            states[t], quadratics[t] = settle(follower, t, image)
             # what is lost is found again from the side that it is not lost on
             if done and quadratics[t].misfit > _WORSE * quadratics[order[done - 1]].misfit:
                 before = states[order[done - 1]]
-                other = follower.solve(picture(t), before, articulation.poses(before), light, wide=False)
+                other = follower.solve(image, before, articulation.poses(before), light, wide=False)
                 if other[1].cost < quadratics[t].cost:
                     states[t], quadratics[t] = other
             progress(f"joints, round {k + 1}", done + 1, len(frames))

@@ -1,4 +1,4 @@
-"""How wide a scanned thing is drawn: what a film shows of its foot, and what its first frames say of its edges.
+"""How wide a scanned thing is drawn: what a film shows of its foot, and how soft its edges are in it.
 
 A thin thing's distance is told by its width, to which a tenth of a pixel is some percent: drawn too narrow it is found
 too near, and tilted to fit. No view of a scan saw an underside, and next to its support a thing is mixed with its

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from robodistill.capture.frame import Frame
 from robodistill.errors import BadInput
 from robodistill.field.features import Decoder, FeatureLayer
-from robodistill.field.gaussians import GaussianField
+from robodistill.field.gaussians import FieldView, GaussianField
 from robodistill.geometry.camera import Camera
 from robodistill.raster.sh import rgb_to_sh0
 from robodistill.tracking import rsrd
@@ -53,6 +53,9 @@ def start() -> np.ndarray:
 def film(model: PartModel) -> tuple[list[np.ndarray], np.ndarray]:
     """All moves by 9 cm and turns by 0.2 rad, part 1 slides off by 1 cm besides; the poses."""
     behind = np.kron(np.random.default_rng(1).uniform(0.3, 0.7, (9, 12, 3)), np.ones((8, 8, 1))).astype(np.float32)
+    # with the same low pass as in the view that it was made from, as RSRD draws
+    view = FieldView("0", CAMERA, np.linalg.inv(start()))
+    scanned = replace(model, field=replace(model.field, views=(view,)))
     frames, poses = [], []
     for way in np.linspace(0, 1, FRAMES):
         T = start()
@@ -60,8 +63,7 @@ def film(model: PartModel) -> tuple[list[np.ndarray], np.ndarray]:
         T[0, 3] += 0.09 * way - 0.045
         Ts = np.stack([T, T])
         Ts[1, :3, 3] += 0.01 * way * T[:3, 0]
-        wide = replace(model, low_pass=0.3)  # as RSRD draws
-        layers = wide.draw(Ts, Window(CAMERA, 0, 0, 96, 72))
+        layers = scanned.draw(Ts, Window(CAMERA, 0, 0, 96, 72))
         frames.append((np.clip(layers.over(layers.color, behind), 0, 1) * 255).astype(np.uint8))
         poses.append(Ts)
     return frames, np.stack(poses)

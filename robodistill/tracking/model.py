@@ -15,8 +15,9 @@ from robodistill.field.render import shortest_axes, turned_to
 from robodistill.geometry.camera import Camera
 from robodistill.raster.rasterize import rasterize, view_colors
 
-LOW_PASS = 0.5
-"""Square pixels that Gaussians are blurred with before a film has told, see `width.best_low_pass`."""
+_LOW_PASS = 0.3  # square pixels that Gaussians are blurred with in the views that they were made from
+_LEAST = 0.05  # in a film
+_USUAL = 0.6  # the same in a film, where nobody knows these views: most films show a thing from nearer than its scan
 _COVERS = 0.03  # of a pixel
 
 
@@ -127,14 +128,12 @@ class PartModel:
     """Of the object alone."""
     labels: np.ndarray
     """(N,) int, the part of each Gaussian, 0 to P - 1."""
-    low_pass: float = LOW_PASS
-    """Square pixels that Gaussians are blurred with."""
 
     @classmethod
-    def of(cls, field: GaussianField, labels: np.ndarray, low_pass: float = LOW_PASS) -> "PartModel":
+    def of(cls, field: GaussianField, labels: np.ndarray) -> "PartModel":
         """Of those Gaussians of a field that have a part, labels (N,) of -1 and parts."""
         keep = labels >= 0
-        return cls(field.select(torch.from_numpy(keep)), labels[keep], low_pass)
+        return cls(field.select(torch.from_numpy(keep)), labels[keep])
 
     def __post_init__(self) -> None:
         if len(self.labels) != len(self.field) or len(self.field) == 0:
@@ -169,6 +168,16 @@ class PartModel:
         return float(np.linalg.norm(high - low))
 
     @cached_property
+    def detail(self) -> float | None:
+        """Pixels a metre at the object in the median view of those that its field was made from; None without views."""
+        middle, found = self.points.mean(0), []
+        for view in self.field.views:
+            x, y, z = view.camera.K @ (np.linalg.inv(view.T_world_camera) @ np.append(middle, 1))[:3]
+            if z > 0 and 0 <= x < z * view.camera.width and 0 <= y < z * view.camera.height:
+                found.append(_focal(view.camera) / z)
+        return float(np.median(found)) if found else None
+
+    @cached_property
     def axes(self) -> np.ndarray:
         """(P, 3, 3) at rest, rows: directions of the edges of each part's tightest box."""
         return np.stack([_box_edges(self.points[self.labels == p]) for p in range(self.parts)])
@@ -195,7 +204,12 @@ class PartModel:
         return np.einsum("nij,nj->ni", T[:, :3, :3], self.points) + T[:, :3, 3]
 
     def draw(self, Ts_camera_part: np.ndarray, window: Window, parts: Sequence[int] | None = None) -> Layers:
-        """Render each part alone at its pose, (P, 4, 4) in all; `parts` only, where given."""
+        """Render each part alone at its pose, (P, 4, 4) in all; `parts` only, where given.
+
+        Gaussians that were fitted with a low pass of some pixels are too thin by that: they are drawn with as many
+        millimetres of it (compare Yu et al., "Mip-Splatting", CVPR 2024). With as many pixels, as usual, a film from
+        nearer than the scan has thin things too thin, and thus too near.
+        """
         view = (torch.from_numpy(window.K_corner).float()[None], window.width, window.height)
         layers = []
         for p in range(self.parts) if parts is None else parts:
@@ -206,7 +220,8 @@ class PartModel:
             normal = turned_to(axes, own.means, T)
             columns = torch.cat([color, torch.ones_like(color[:, :1]), depth[:, None], normal], 1)
             gaussians = (own.means, own.quats_wxyz, own.scales, own.opacities)
-            layers.append(rasterize(*gaussians, columns, T[None], *view, eps2d=self.low_pass)[0][0])
+            low_pass = self._low_pass(p, Ts_camera_part[p], window.camera)
+            layers.append(rasterize(*gaussians, columns, T[None], *view, eps2d=low_pass)[0][0])
         stack = torch.stack(layers).numpy()
         return Layers(stack[..., :3], stack[..., 3], stack[..., 4], stack[..., 5:])
 
@@ -215,11 +230,23 @@ class PartModel:
         window = Window(camera, 0, 0, camera.width, camera.height)
         return self.draw(Ts_camera_part, window).alpha.max(0) > _COVERS
 
+    def _low_pass(self, part: int, T: np.ndarray, camera: Camera) -> float:
+        """Square pixels that a part at a pose (4, 4) is blurred with."""
+        if self.detail is None:
+            return _USUAL
+        z = max(float(T[2, :3] @ self.centers[part] + T[2, 3]), 0.01)
+        return max(_LEAST, _LOW_PASS * (_focal(camera) / (z * self.detail)) ** 2)
+
     @cached_property
     def _pieces(self) -> list[tuple[GaussianField, Tensor]]:
         """Each part's Gaussians, and their normals."""
         pieces = [self.field.select(torch.from_numpy(self.labels == p)) for p in range(self.parts)]
         return [(piece, shortest_axes(piece.quats_wxyz, piece.scales)) for piece in pieces]
+
+
+def _focal(camera: Camera) -> float:
+    """Pixels."""
+    return float(camera.K[0, 0] + camera.K[1, 1]) / 2
 
 
 def _span(covered: np.ndarray, margin: int) -> slice:

@@ -104,7 +104,7 @@ def search_parts(
             break
         # followed as parts their motions are better, and so are their borders
         search.follow(found.labels)
-        found = search.simplified(search.improved(search.parted(found.labels, found.pair)))
+        found = search.simplified(search.all_improved(search.parted(found.labels, found.pair)))
         if found.parts <= best.parts:
             break
         best = found
@@ -205,6 +205,14 @@ class _Search:
             if best.gain < found.gain + _BETTER * self.price:
                 break
             found = best
+        return found
+
+    def all_improved(self, found: _Found) -> _Found:
+        """With every border improved: that of the pair at hand, then of all others, which a split may have bettered."""
+        found, pair = self.improved(found), found.pair
+        for other in itertools.combinations(range(found.parts), 2):
+            if set(other) != set(pair):
+                found = self.improved(self.parted(found.labels, other, found.Ts))
         return found
 
     def simplified(self, found: _Found) -> _Found:

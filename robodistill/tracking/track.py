@@ -17,10 +17,11 @@ from robodistill.inversion.object_pose import find_object
 from robodistill.parallel import small_matrices
 from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import Articulation, in_order
+from robodistill.tracking.foot import FEET, best_foot, without_feet
 from robodistill.tracking.hold import find_held
 from robodistill.tracking.joint_search import moves_with, search_joint
 from robodistill.tracking.joints import fit_tree
-from robodistill.tracking.model import LOW_PASS, PartModel
+from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint, PartMotion
 from robodistill.tracking.part_search import search_parts
 from robodistill.tracking.photometric import Quadratic
@@ -31,13 +32,11 @@ from robodistill.tracking.segments import pieces
 from robodistill.tracking.tracker import Followed, check_seen, check_told, follow
 from robodistill.tracking.tried import tried_joints
 from robodistill.tracking.unite import merged, united
-from robodistill.tracking.width import FEET, best_foot, best_low_pass, without_feet
 
 Method = Literal["ours", "rsrd"]
 _ASKED = 10  # frames that the first pose is told the background by
 _LEAP = 0.008  # metres: as `TrackingConfig.jump` where frames are left out
 _FOOT = 0.08  # of the object's size above its support: which part does it stand on?
-_FITTINGS, _SAME_WIDTH = 2, 0.25  # of how wide a thing is drawn, and between logarithms of what it is blurred by
 _STEP, _ENOUGH = 2, 24  # every second frame tells what moves apart, if so many are left
 _SURE, _LEAST_SURE = 0.5, 0.2  # share of a part in sight from which its joint's value counts for the range
 _LEAST_TRAVEL = 0.04  # of the object's size; what moves less against its parent is fixed to it
@@ -78,9 +77,9 @@ def track_parts(
     if method not in get_args(Method):
         raise BadInput(f"method {method!r}: one of {', '.join(get_args(Method))} is needed")
     config = config or TrackingConfig()
-    foot, low_pass = FEET[0], LOW_PASS
+    foot = FEET[0]
     if labels is None:
-        labels, T_camera_object, foot, low_pass = _by_motion(field, frames, camera, T_camera_object, config, progress)
+        labels, T_camera_object, foot = _by_motion(field, frames, camera, T_camera_object, config, progress)
         merge, names = True, None
     if names is None:
         names = _numbers(labels)
@@ -89,7 +88,7 @@ def track_parts(
         T_camera_object = first_pose(field.select(torch.from_numpy(keep)), frames, camera, progress)
     if method == "ours":
         shown = frames, camera, T_camera_object
-        model, followed = _followed(field, labels, foot, low_pass, *shown, config, progress)
+        model, followed = _followed(field, labels, foot, *shown, config, progress)
     else:
         model = PartModel.of(field, labels)
         Ts_first = np.tile(T_camera_object, (model.parts, 1, 1))
@@ -140,29 +139,26 @@ def _followed(
     field: GaussianField,
     labels: np.ndarray,
     foot: float,
-    low_pass: float,
     frames: Sequence[np.ndarray],
     camera: Camera,
     T_first: np.ndarray,
     config: TrackingConfig,
     progress: Progress,
 ) -> tuple[PartModel, Followed]:
-    """The model of the parts, and their way: followed anew if it shows another width."""
+    """The model of the parts, and their way: followed anew if it shows another foot."""
     fields = without_feet(field, labels >= 0)
-    for attempt in range(1 + _FITTINGS):
-        model = PartModel.of(fields[foot], labels, low_pass)
+
+    def through(foot: float) -> tuple[PartModel, Followed]:
+        model = PartModel.of(fields[foot], labels)
         Ts_first = np.tile(T_first, (model.parts, 1, 1))
         followed = follow(model, frames, camera, Ts_first, config, progress=progress)
         check_seen(followed.quadratics)
         check_told(followed.quadratics)
-        if attempt == _FITTINGS:
-            break
-        old, foot = (foot, low_pass), best_foot(fields, labels, low_pass, followed, frames, camera, config)
-        suited = PartModel.of(fields[foot], labels, low_pass)
-        low_pass = best_low_pass(suited, frames, camera, followed, config)
-        if foot == old[0] and abs(np.log(low_pass / old[1])) < _SAME_WIDTH:
-            break
-    return model, followed
+        return model, followed
+
+    model, followed = through(foot)
+    shown = best_foot(fields, labels, followed, frames, camera, config)
+    return (model, followed) if shown == foot else through(shown)
 
 
 def _standing_part(field: GaussianField, motion: PartMotion, low: float) -> int:
@@ -186,8 +182,8 @@ def _by_motion(
     T_camera_object: np.ndarray | None,
     config: TrackingConfig,
     progress: Progress,
-) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """(N,) parts that the film shows, the object's first pose, and the foot and low pass that suit it, see `width`."""
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """(N,) parts that the film shows, the object's first pose, and the foot that suits it, see `foot`."""
     found = pieces(field)
     if T_camera_object is None:
         thing = field.select(torch.from_numpy(found.keep))
@@ -198,14 +194,12 @@ def _by_motion(
     labels, fields = np.where(found.keep, 0, -1), without_feet(field, found.keep)
     whole = PartModel.of(fields[FEET[0]], labels)
     followed = follow(whole, some, camera, T_camera_object[None], config, progress=progress)
-    foot = best_foot(fields, labels, LOW_PASS, followed, some, camera, config)
+    foot = best_foot(fields, labels, followed, some, camera, config)
     whole = PartModel.of(fields[foot], labels)
-    low_pass = best_low_pass(whole, some, camera, followed, config)
-    whole = replace(whole, low_pass=low_pass)
     labels[found.keep] = search_parts(
         *(whole, found.few, found.branches, some, camera, T_camera_object, followed.background, config, progress)
     )
-    return labels, T_camera_object, foot, low_pass
+    return labels, T_camera_object, foot
 
 
 def first_pose(

@@ -1,4 +1,4 @@
-"""How wide a thing is drawn: its foot, and its edges, are told by a film of it."""
+"""How wide a thing is drawn: its foot is told by a film of it, its edges by the views it was made from."""
 
 from dataclasses import replace
 
@@ -13,10 +13,10 @@ from robodistill.config import TrackingConfig
 from robodistill.field.gaussians import FieldView, GaussianField
 from robodistill.geometry.camera import Camera
 from robodistill.tracking.background import Background
-from robodistill.tracking.model import LOW_PASS, PartModel, Window
+from robodistill.tracking.foot import FEET, best_foot, without_feet
+from robodistill.tracking.model import PartModel, Window
 from robodistill.tracking.photometric import linearize
 from robodistill.tracking.tracker import Followed, picture_of
-from robodistill.tracking.width import best_foot, best_low_pass, without_feet
 
 HEIGHT, FRAMES = 0.016, 10
 
@@ -47,12 +47,10 @@ def scan() -> tuple[GaussianField, np.ndarray, np.ndarray]:
     return field, labels, np.repeat([False, True, False], [len(points), len(rim), len(table)])
 
 
-def film(
-    field: GaussianField, shown: np.ndarray, low_pass: float, known: PartModel
-) -> tuple[list[np.ndarray], np.ndarray, Followed]:
+def film(field: GaussianField, shown: np.ndarray, known: PartModel) -> tuple[list[np.ndarray], np.ndarray, Followed]:
     """What is shown, at rest for five frames and then lifted and tilted; its first pose; where it was followed to."""
     behind = np.kron(np.random.default_rng(0).uniform(0.5, 0.8, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.float32)
-    model = PartModel(field.select(torch.from_numpy(shown)), np.zeros(np.count_nonzero(shown), int), low_pass)
+    model = PartModel(field.select(torch.from_numpy(shown)), np.zeros(np.count_nonzero(shown), int))
     frames, poses = [], []
     for k in range(FRAMES):
         way, T = max(0, k - 4) / (FRAMES - 5), np.eye(4)
@@ -69,30 +67,42 @@ def film(
 
 
 def test_a_foot_that_is_none_is_left_out(scan: tuple):
-    """Where the film does not show what a scan has there; where it does, all is kept."""
+    """The usual share where a film shows it, and more where it does not show what a scan has there."""
     field, labels, rim = scan
     keep = labels >= 0
     known = PartModel(field.select(torch.from_numpy(keep)), labels[keep])
-    for shown, least, most in ((keep & ~rim, 0.1, 0.3), (keep, 0.0, 0.0)):
-        frames, _, followed = film(field, shown, LOW_PASS, known)
-        share = best_foot(without_feet(field, keep), labels, LOW_PASS, followed, frames, CAMERA, TrackingConfig())
+    low = keep & (field.means[:, 2].numpy() < 0.28 * HEIGHT)
+    for shown, least, most in ((keep & ~rim, FEET[0], FEET[0]), (keep & ~low, 0.3, 0.3)):
+        frames, _, followed = film(field, shown, known)
+        share = best_foot(without_feet(field, keep), labels, followed, frames, CAMERA, TrackingConfig())
         assert least <= share <= most
-    left = without_feet(field, keep)[0.15].opacities.numpy() == 0
+    left = without_feet(field, keep)[FEET[0]].opacities.numpy() == 0
     assert left[rim].all() and not left[~keep].any()
     heights = field.means[:, 2].numpy()
     assert heights[left].max() < 0.2 * HEIGHT and (heights[keep & ~left] > 0.1 * HEIGHT).all()
 
 
-def test_things_are_blurred_as_a_film_blurs_them(scan: tuple):
-    """Whichever width they were followed with."""
+def test_a_thing_is_as_wide_in_a_sharper_film_as_in_its_scan(scan: tuple):
+    """In millimetres, to a percent; with as many pixels of low pass as ever it is not."""
     field, labels, rim = scan
     own = (labels >= 0) & ~rim
     thing = field.select(torch.from_numpy(own))
-    known = PartModel(thing, np.zeros(len(thing), int))
-    for low_pass in (0.1, LOW_PASS, 1.2):
-        frames, _, followed = film(field, own, low_pass, known)
-        found = best_low_pass(known, frames, CAMERA, followed, TrackingConfig())
-        assert abs(np.log(found / low_pass)) < np.log(1.3)
+    camera = thing.views[0].camera
+    distance = float(np.linalg.norm(thing.views[0].T_world_camera[:3, 3] - thing.means.numpy().mean(0)))
+    areas = {}
+    for views in (thing.views, ()):
+        model = PartModel(replace(thing, views=views), np.zeros(len(thing), int))
+        for finer in (1, 2):
+            T = np.eye(4)
+            T[:3, :3] = np.diag([1.0, -1, -1])
+            T[:3, 3] = [0, 0, distance]
+            film = camera.resized(finer * camera.width, finer * camera.height)
+            alpha = model.draw(T[None], Window(film, 0, 0, film.width, film.height)).alpha
+            areas[bool(views), finer] = alpha.sum() / finer**2
+    assert model.detail is None
+    assert PartModel(thing, np.zeros(len(thing), int)).detail == pytest.approx(camera.K[0, 0] / distance, rel=0.05)
+    assert areas[True, 2] == pytest.approx(areas[True, 1], rel=0.01)
+    assert areas[False, 2] < 0.95 * areas[False, 1]
 
 
 def test_a_field_without_a_support_keeps_all(scan: tuple):

@@ -28,6 +28,7 @@ _KNOWN = 0.02  # of the object's size, to which the search for values is believe
 _OBJECTION = 0.03  # thousands of pixels by which a frame's own answer must be nearer to be kept
 _SEEN = 0.5  # share of a part that the frame must agree with
 _WORSE = 1.05  # of the error of the frame before
+_CLOSER = 0.1  # of the object's size, by which no frame may begin nearer to the camera than where it was followed to
 _NOTHING = 0.1  # share of a part, below which the frame says nothing of it
 
 
@@ -78,9 +79,17 @@ def refine(
     def light_of(t: int) -> np.ndarray:
         return (quadratics[t] or seen[t]).sure_lights
 
+    def distance(state: State) -> float:
+        return float(model.posed_points(articulation.poses(state))[:, 2].mean())
+
+    def closer(state: State, t: int) -> bool:
+        # what is drawn larger covers more of an unmasked hand, and fits the better the nearer it comes
+        return distance(state) < distance(states[t]) - _CLOSER * model.size
+
     def settle(follower: Follower, t: int, image: Picture) -> tuple[State, Quadratic]:
         q, light = quadratics[t], light_of(t)
         starts = _near(states, t) if film and (q is None or _lost(q)) else [states[t]]
+        starts = [start for start in starts if not closer(start, t)]
         start = follower.best_start(image, starts, light)
         return follower.solve(image, start, articulation.poses(start), light, film and q is None)
 
@@ -97,7 +106,7 @@ def refine(
             if done and quadratics[t].misfit > _WORSE * quadratics[order[done - 1]].misfit:
                 before = states[order[done - 1]]
                 other = follower.solve(image, before, articulation.poses(before), light, wide=False)
-                if other[1].cost < quadratics[t].cost:
+                if other[1].cost < quadratics[t].cost and not closer(other[0], t):
                     states[t], quadratics[t] = other
             progress(f"joints, round {k + 1}", done + 1, len(frames))
         smooth = None

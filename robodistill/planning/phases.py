@@ -13,9 +13,7 @@ from robodistill.planning.task import is_moved
 from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.tracking.motion import Joint, PartMotion
 
-_SETTLED = (
-    0.03  # share of a joint's range within which it is where it begins or ends; films are a hundredth or two off
-)
+_SETTLED = 0.03  # share of a joint's range within which it is where it begins or ends; films are a hundredth or two off
 _TOGETHER = 0.15  # share of the shorter movement from which two that overlap are one
 
 

@@ -169,13 +169,16 @@ class PartModel:
 
     @cached_property
     def detail(self) -> float | None:
-        """Pixels a metre at the object in the median view of those that its field was made from; None without views."""
+        """Pixels a metre at the object in the views that its field was made from; None without views.
+
+        A nearer view shows it in more pixels, and counts for more.
+        """
         middle, found = self.points.mean(0), []
         for view in self.field.views:
             x, y, z = view.camera.K @ (np.linalg.inv(view.T_world_camera) @ np.append(middle, 1))[:3]
             if z > 0 and 0 <= x < z * view.camera.width and 0 <= y < z * view.camera.height:
                 found.append(_focal(view.camera) / z)
-        return float(np.median(found)) if found else None
+        return float(np.average(found, weights=np.square(found))) if found else None
 
     @cached_property
     def axes(self) -> np.ndarray:

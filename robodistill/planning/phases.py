@@ -115,13 +115,20 @@ def _together(a: tuple[int, int], b: tuple[int, int]) -> bool:
 
 
 def _cut(motion: PartMotion, keep: slice, own: set[int], done: set[int]) -> PartMotion:
-    """Frames in which only some joints move; those that were done stand at their end, the others at their begin."""
+    """Frames in which only some joints move, all the way; those that were done stand at their end, the others at their
+    begin."""
     joints = tuple(
-        replace(joint, values=joint.values[keep].copy() if k in own else _still(joint, keep, -1 if k in done else 0))
+        replace(joint, values=_whole(joint, keep) if k in own else _still(joint, keep, -1 if k in done else 0))
         for k, joint in enumerate(motion.joints)
     )
     cut = {name: getattr(motion, name)[keep] for name in ("Ts_camera_part", "confidence", "visible", "held", "times")}
     return replace(motion, joints=joints, **cut)
+
+
+def _whole(joint: Joint, keep: slice) -> np.ndarray:
+    values = joint.values[keep].copy()
+    values[0], values[-1] = joint.values[0], joint.values[-1]
+    return values
 
 
 def _still(joint: Joint, keep: slice, at: int) -> np.ndarray:

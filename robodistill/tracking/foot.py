@@ -6,7 +6,7 @@ of it where a film is clearly nearer without.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from robodistill.geometry.camera import Camera
 from robodistill.parallel import side_by_side
 from robodistill.tracking.articulation import FreeParts
 from robodistill.tracking.model import PartModel
-from robodistill.tracking.photometric import Picture, Quadratic
 from robodistill.tracking.tracker import Followed, Follower, picture_of
 
 FEET = (0.15, 0.2, 0.3)
@@ -41,33 +40,6 @@ def without_feet(field: GaussianField, keep: np.ndarray) -> dict[float, Gaussian
     return {share: replace(field, opacities=torch.where(foot, 0.0, field.opacities)) for share, foot in feet.items()}
 
 
-@dataclass(frozen=True, eq=False)
-class _Shown:
-    """Frames that feet are compared in."""
-
-    pictures: list[Picture]
-    Ts: np.ndarray
-    """(K, P, 4, 4) where the parts were followed to."""
-    lights: list[np.ndarray]
-
-    @classmethod
-    def of(cls, chosen: np.ndarray, frames: Sequence[np.ndarray], camera: Camera, followed: Followed) -> "_Shown":
-        """Some of the frames of a film."""
-        pictures = [picture_of(frames[k], camera, followed.background) for k in chosen]
-        lights = [followed.quadratics[k].sure_lights for k in chosen]
-        return cls(pictures, followed.Ts_camera_part[chosen], lights)
-
-    def solved(self, model: PartModel, Ts: np.ndarray, config: TrackingConfig) -> tuple[float, np.ndarray]:
-        """Mean cost with the parts where each picture shows them near poses (K, P, 4, 4), and these poses."""
-        follower = Follower(model, replace(config, jump=_JUMP), FreeParts(model.centers))
-
-        def solve(k: int) -> tuple[np.ndarray, Quadratic]:
-            return follower.solve(self.pictures[k], Ts[k], Ts[k], self.lights[k], wide=False)
-
-        found = side_by_side(solve, range(len(Ts)))
-        return float(np.mean([min(q.cost, 0.0) for _, q in found])), np.stack([state for state, _ in found])
-
-
 def best_foot(
     fields: dict[float, GaussianField],
     labels: np.ndarray,
@@ -86,7 +58,18 @@ def best_foot(
     if all(torch.equal(field.opacities, usual.opacities) for field in fields.values()):
         return FEET[0]
     chosen = np.linspace(0, len(frames) - 1, min(_ASKED, len(frames))).astype(int)
-    shown = _Shown.of(chosen, frames, camera, followed)
-    costs = {share: shown.solved(PartModel.of(field, labels), shown.Ts, config)[0] for share, field in fields.items()}
+    pictures = {k: picture_of(frames[k], camera, followed.background) for k in chosen}
+
+    def cost(share: float) -> float:
+        model = PartModel.of(fields[share], labels)
+        follower = Follower(model, replace(config, jump=_JUMP), FreeParts(model.centers))
+
+        def solved(k: int) -> float:
+            Ts, lights = followed.Ts_camera_part[k], followed.quadratics[k].sure_lights
+            return min(follower.solve(pictures[k], Ts, Ts, lights, wide=False)[1].cost, 0.0)
+
+        return float(np.mean(side_by_side(solved, chosen)))
+
+    costs = {share: cost(share) for share in fields}
     best = min(costs, key=lambda share: costs[share])
     return best if costs[best] < (1 + _BETTER) * costs[FEET[0]] else FEET[0]

@@ -28,7 +28,7 @@ _KNOWN = 0.02  # of the object's size, to which the search for values is believe
 _OBJECTION = 0.03  # thousands of pixels by which a frame's own answer must be nearer to be kept
 _SEEN = 0.5  # share of a part that the frame must agree with
 _WORSE = 1.05  # of the error of the frame before
-_CLOSER = 0.1  # of the object's size, by which no frame may begin nearer to the camera than where it was followed to
+_CLOSER = 0.1  # of the object's size, by which no frame begins nearer to the camera than it was so far
 _NOTHING = 0.1  # share of a part, below which the frame says nothing of it
 
 

@@ -85,7 +85,7 @@ def test_the_object_is_not_drawn_to_a_hand(model: PartModel):
     Ts, q = follower.solve(picture, poses[0], poses[0], None)
     assert np.linalg.norm(model.posed_points(Ts) - model.posed_points(poses[0]), axis=1).mean() < 0.002
     bare = Picture(picture.rgb, picture.background, picture.known, CAMERA)
-    assert q.cost < linearize(model, Ts, bare, 0.05, q.lights).cost - 0.02  # what covers it costs nothing
+    assert q.cost < linearize(model, Ts, bare, 0.05, q.lights).cost - 0.05  # what covers it costs nothing
 
 
 def test_a_solve_ends_no_worse_than_from_where_it_began(model: PartModel, monkeypatch):

@@ -17,7 +17,7 @@ from robodistill.raster.rasterize import rasterize, view_colors
 
 _LOW_PASS = 0.3  # square pixels that Gaussians are blurred with in the views that they were made from
 _LEAST = 0.05  # in a film
-_USUAL = 0.6  # the same in a film, where nobody knows these views: most films show a thing from nearer than its scan
+_USUAL = 0.5  # the same in a film, where nobody knows these views: most films show a thing from nearer than its scan
 _COVERS = 0.03  # of a pixel
 
 
@@ -173,11 +173,12 @@ class PartModel:
 
         A nearer view shows it in more pixels, and counts for more.
         """
-        middle, found = self.points.mean(0), []
+        middle, found = np.append(self.points.mean(0), 1), []
         for view in self.field.views:
-            x, y, z = view.camera.K @ (np.linalg.inv(view.T_world_camera) @ np.append(middle, 1))[:3]
-            if z > 0 and 0 <= x < z * view.camera.width and 0 <= y < z * view.camera.height:
-                found.append(_focal(view.camera) / z)
+            camera = view.camera
+            at, z = camera.project((np.linalg.inv(view.T_world_camera) @ middle)[:3])
+            if z > 0 and (at >= 0).all() and (at < [camera.width, camera.height]).all():
+                found.append(_focal(camera) / z)
         return float(np.average(found, weights=np.square(found))) if found else None
 
     @cached_property

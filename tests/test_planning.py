@@ -20,7 +20,7 @@ from robodistill.grasp.clearance import Hand, heights_above, signed_distance  # 
 from robodistill.grasp.surface import Surface  # noqa: E402
 from robodistill.pipeline.plan import placed as put_down  # noqa: E402
 from robodistill.planning.checks import CLEAR, check_plan  # noqa: E402
-from robodistill.planning.grasps import _clear_of, part_grasps  # noqa: E402
+from robodistill.planning.grasps import _FREE, _TIGHT, _apart, _room, part_grasps  # noqa: E402
 from robodistill.planning.motions import free_way, timed  # noqa: E402
 from robodistill.planning.path_ik import Unreachable, follow  # noqa: E402
 from robodistill.planning.phases import joined, phases  # noqa: E402
@@ -120,6 +120,23 @@ def test_pads_are_turned_to_sit_flat():
     assert wedge.angles.sum() > 1.4 or not wedge.areas.any()
 
 
+def test_a_thin_bar_lies_flat_where_its_normals_say_it_leans():
+    """Where points of both sides lie in planes these are believed; at a ridge, which has none, the normals are."""
+    bar = surface(([((0, 0, 0.05), (0.1, 0.004, 0.006))], []))
+    leaning = Rotation.from_rotvec(np.outer(0.4 * np.sign(bar.points[:, 1]), [1.0, 0, 0])).apply(bar.normals)
+    T, pads = placed(0.0, 0.0), Pads(0.008, 0.01)
+    T[:3, :3] = Rotation.from_euler("xz", [np.pi, np.pi / 2]).as_matrix()  # closes along y, comes from above
+    T[2, 3] = 0.05
+    for normals, off in ((bar.normals, 0.01), (leaning, 0.15)):
+        thing = Surface(bar.points, normals, bar.owners, np.array([0, 0, 1.0, 0]))
+        found = seated(T[None], thing, 0.04, pads)
+        assert found.widths[0] == pytest.approx(0.004, abs=2e-4) and found.angles[0].max() < off
+    few = bar.points[:, 2] == bar.points[np.abs(bar.points[:, 2] - 0.05).argmin(), 2]  # one row of points on each side
+    thing = Surface(bar.points[few], leaning[few], bar.owners[few], np.array([0, 0, 1.0, 0]))
+    found = seated(T[None], thing, 0.04, pads)
+    assert found.angles[0].max() > 0.3 or not found.areas.any()
+
+
 def _about_approach(angle):
     T = np.eye(4)
     T[:3, :3] = Rotation.from_euler("z", angle).as_matrix()
@@ -135,14 +152,21 @@ def test_what_grasps_keep_clear_of_is_no_obstacle_either(robot):
     local = np.random.default_rng(0).uniform(-0.06, 0.06, (20000, 3))
     away = np.min([signed_distance(shape, local) for shape in hand.shapes(0.02)], 0)
     made = Candidates(np.eye(4)[None], np.array([0.02]), np.zeros((1, 2)), np.ones(1))
-    assert not _clear_of(hand, made, local)[0]
+    assert _apart(hand, made, local)[0] < 0
     local = local[(away > 0.0045) & (away < 0.005)]  # as near as a grasp allows
-    assert len(local) > 50 and _clear_of(hand, made, local)[0]
+    assert len(local) > 50 and 0.0045 < _apart(hand, made, local)[0] < 0.0046
     points = local @ T[:3, :3].T + T[:3, 3]
     workpiece = Workpiece(points, np.tile([0, 0, 1.0], (len(points), 1)), np.zeros(len(points), int))
     around = Surroundings(robot, workpiece, ("other",), {}, table=None, ignored_arms=("right",))
     around.put(np.eye(4)[None])
     assert CLEAR < around.clearance(whole, {"left": 0.02}) < 0.004
+
+
+def test_where_few_hands_have_room_less_is_asked():
+    """As much as ever where ten have it, what the tenth has where fewer do, and never less than a cell."""
+    plenty, some, none = np.full(12, 0.01), np.array([0.01, *np.linspace(0.001, 0.004, 30)]), np.array([0.001, 0.002])
+    assert _room(plenty) == _FREE and _room(none) == _TIGHT and _room(np.zeros(0)) == _FREE
+    assert _TIGHT < _room(some) < _FREE and (some >= _room(some)).sum() == 10
 
 
 def test_a_low_bar_is_held_by_its_outline(robot):

@@ -19,6 +19,7 @@ from robodistill.robots.robot import Robot
 from robodistill.tracking.motion import Joint
 
 _FREE = 1.8 * CELL  # metres from the gripper to points of other parts, whose cells reach a diagonal beyond them
+_TIGHT = CELL  # metres where few grasps have that much all along: cells seldom reach their diagonal
 _POINTS = 700  # of a part, for finding contacts
 _LEAST = 12  # points that a part must have, and that fingers must get to
 _PRESSED, _FULL = 4.8e-5, 1.3e-4  # square metres that each pad presses at least, and from which more is no better
@@ -102,7 +103,8 @@ def _on_path(
     if others and len(made):
         made = _clear(hand, made, first, _FREE, config, "another part is in the way in", rejected)
         swept = np.concatenate([_moved(points, there) for there in Ts_part_other])
-        made = _keep(made, _clear_of(hand, made, _thinned(swept)), "another part comes in the way", rejected)
+        apart = _apart(hand, made, _thinned(swept))
+        made = _keep(made, apart >= _room(apart), "another part comes in the way", rejected)
     low = np.array([
         _lowest(hand, Ts[:, part] @ T, width, down) for T, width in zip(made.Ts_world_grasp, made.widths, strict=True)
     ])  # fmt: skip
@@ -210,14 +212,19 @@ def _scores(made: Candidates, up: np.ndarray) -> np.ndarray:
     return 0.45 * made.scores + 0.1 * downward + 0.45 * flat
 
 
-def _clear_of(hand: Hand, made: Candidates, points: np.ndarray) -> np.ndarray:
-    """(m,) bool: the gripper, closed on the part, keeps clear of points (n, 3) in the part's frame."""
-    found = np.ones(len(made), bool)
+def _apart(hand: Hand, made: Candidates, points: np.ndarray) -> np.ndarray:
+    """(m,) metres from the gripper, closed on the part, to points (n, 3) in the part's frame."""
+    found = np.zeros(len(made))
     points = points.astype(np.float32)
     for k, (T, width) in enumerate(zip(made.Ts_world_grasp.astype(np.float32), made.widths, strict=True)):
         local = (points - T[:3, 3]) @ T[:3, :3]
-        found[k] = all((signed_distance(shape, local) >= _FREE).all() for shape in hand.shapes(float(width)))
+        found[k] = min(signed_distance(shape, local).min() for shape in hand.shapes(float(width)))
     return found
+
+
+def _room(apart: np.ndarray) -> float:
+    """Metres to other parts all along, that are asked of hands with (m,) of it: less where few of them have much."""
+    return float(np.clip(np.sort(apart)[-_FEW:].min(initial=np.inf), _TIGHT, _FREE))
 
 
 def _lowest(hand: Hand, Ts_world_grasp: np.ndarray, width: float, plane: np.ndarray) -> float:

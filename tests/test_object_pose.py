@@ -11,6 +11,7 @@ from robodistill.errors import BadInput, HonestNo
 from robodistill.field.gaussians import GaussianField
 from robodistill.field.standing import standing_object
 from robodistill.geometry.camera import Camera
+from robodistill.inversion import object_pose
 from robodistill.inversion.foreground import change_from, color_space, foreground, matted, shaded_palette
 from robodistill.inversion.object_fit import Sight, draw_object, fit_pose
 from robodistill.inversion.object_pose import ObjectFinder
@@ -45,6 +46,11 @@ def plain_thing() -> GaussianField:
     """A blue body with a red grip on one end: nothing that SIFT would see."""
     parts = [box((-0.06, -0.03, 0), (0.06, 0.03, 0.03), (0.15, 0.25, 0.75))]
     parts += [box((0.02, -0.02, 0.03), (0.05, 0.02, 0.09), (0.8, 0.15, 0.1))]
+    return joined_parts(parts)
+
+
+def joined_parts(parts: list) -> GaussianField:
+    """Boxes as one thing."""
     means, turns, colors = (np.concatenate(x) for x in zip(*parts, strict=True))
     n = len(means)
     return GaussianField(
@@ -104,6 +110,28 @@ def test_depth_makes_it_exact(thing, finder):
     middle = np.append(thing.means.numpy().mean(0), 1)
     assert np.linalg.norm((found.T_camera_world @ middle - np.linalg.inv(POSES[0]) @ middle)[:3]) < 0.002
     assert found.converged and found.evidence["depth"] > 0.9
+
+
+def test_what_sticks_out_tells_more_than_light(monkeypatch):
+    """Light that falls from the other side than it did in the scan says that a block is half a turn further; a thin
+    bar that would then stand in free space says that it is not."""
+
+    def block(left: float, right: float) -> GaussianField:
+        halves = [box((-0.06, -0.03, 0), (0, 0.03, 0.04), (left, left, 0.4))]
+        halves += [box((0, -0.03, 0), (0.06, 0.03, 0.04), (right, right, 0.4))]
+        bar = [box((-0.005, -0.005, 0.04), (0.005, 0.005, 0.06), (0.1, 0.1, 0.1))]
+        bar += [box((0.005, -0.005, 0.05), (0.045, 0.005, 0.06), (0.1, 0.1, 0.1))]
+        return joined_parts([*halves, *bar])
+
+    T = look_at(np.array([0.05, 0.3, 0.3]), np.array([0.0, 0.0, 0.02]))
+    frame = photo(block(0.75, 0.25), T)
+    finder, half_turned = ObjectFinder(block(0.25, 0.75), hypotheses=4), np.diag([-1.0, -1, 1, 1]) @ T
+    answers = {}
+    for weight in (object_pose._THROUGH, 0.0):
+        monkeypatch.setattr(object_pose, "_THROUGH", weight)
+        found = finder.find([frame.rgb], CAMERA, depth=frame.depth, previous=[np.linalg.inv(it) for it in (T, half_turned)])
+        answers[weight > 0] = pose_error(found.T_world_camera, T)[1]
+    assert np.degrees(answers[True]) < 3 and np.degrees(answers[False]) > 170
 
 
 def test_what_is_not_there_is_not_found(finder):

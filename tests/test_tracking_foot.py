@@ -7,7 +7,7 @@ import pytest
 import torch
 from box_field import flat, joined, looking
 from scipy.spatial.transform import Rotation
-from two_boxes import CAMERA, box
+from two_boxes import CAMERA, box, make_model
 
 from robodistill.config import TrackingConfig
 from robodistill.field.gaussians import FieldView, GaussianField
@@ -98,10 +98,27 @@ def test_a_thing_is_as_wide_in_a_sharper_film_as_in_its_scan(scan: tuple):
             film = camera.resized(finer * camera.width, finer * camera.height)
             alpha = model.draw(T[None], Window(film, 0, 0, film.width, film.height)).alpha
             areas[bool(views), finer] = alpha.sum() / finer**2
-    assert model.detail is None
-    assert PartModel(thing, np.zeros(len(thing), int)).detail == pytest.approx(camera.K[0, 0] / distance, rel=0.05)
+    assert model.field.detail is None
+    assert thing.detail == pytest.approx(camera.K[0, 0] / distance, rel=0.05)
     assert areas[True, 2] == pytest.approx(areas[True, 1], rel=0.01)
     assert areas[False, 2] < 0.95 * areas[False, 1]
+
+
+def test_edges_that_nearly_stand_or_lie_do(scan: tuple):
+    """A bent part's box leans; its support tells how it is meant. What leans clearly is left as it is."""
+    field, labels, _ = scan
+    up = PartModel.of(field, labels).up
+    assert up[2] > 0.999
+    assert PartModel.of(replace(field, views=()), labels).up is None
+    model = make_model()
+    for lean, straight in ((0.15, True), (0.5, False)):
+        R = Rotation.from_euler("x", lean).as_matrix()
+        tilted = replace(model.field, means=torch.from_numpy(model.points @ R.T).float())
+        edges = PartModel(tilted, model.labels, up).axes[1]
+        rises = np.sort(np.abs(edges @ up))
+        expected = [0, 0, 1] if straight else np.sort(np.abs(R[2]))
+        assert np.allclose(rises, expected, atol=1e-3 if straight else 0.03)
+        assert np.allclose(np.linalg.norm(edges, axis=1), 1)
 
 
 def test_a_field_without_a_support_keeps_all(scan: tuple):

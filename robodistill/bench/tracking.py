@@ -164,13 +164,13 @@ def measure(
 
 
 def _first_pose(figures: Figures, demo: Demo) -> None:
-    thing = demo.field.select(standing_object(demo.field))
+    keep = standing_object(demo.field)
     try:
-        found = first_pose(thing, demo.film.frames, demo.camera)
+        found = first_pose(demo.field, keep.numpy(), demo.film.frames, demo.camera)
     except HonestNo:
         figures.add("truth_parts", "ours", "first_pose", [0.0])
         return
-    middle = np.append(thing.means.mean(0).double().numpy(), 1)
+    middle = np.append(demo.field.means[keep].mean(0).double().numpy(), 1)
     true = demo.Ts_camera_part[0, 0]
     shift = np.linalg.norm((found - true)[:3] @ middle)
     figures.add(

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,20 @@ class GaussianField:
     def sh_degree(self) -> int:
         """0 to 3."""
         return int(self.sh.shape[1] ** 0.5) - 1
+
+    @cached_property
+    def detail(self) -> float | None:
+        """Pixels a metre at its middle in the views that show it; None where none does.
+
+        A nearer view shows it in more pixels, and counts for more.
+        """
+        middle, found = np.append(self.means.double().mean(0).cpu().numpy(), 1), []
+        for view in self.views:
+            camera = view.camera
+            at, z = camera.project((np.linalg.inv(view.T_world_camera) @ middle)[:3])
+            if z > 0 and (at >= 0).all() and (at < [camera.width, camera.height]).all():
+                found.append(camera.focal / z)
+        return float(np.average(found, weights=np.square(found))) if found else None
 
     def to(self, device: torch.device | str) -> "GaussianField":
         """The same field on another device."""

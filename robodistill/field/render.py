@@ -11,6 +11,9 @@ from robodistill.geometry.camera import Camera
 from robodistill.raster.projection import quats_to_matrices
 from robodistill.raster.rasterize import rasterize, view_colors
 
+_LOW_PASS = 0.3  # square pixels that Gaussians are blurred with in the views that they are fitted to
+_LEAST = 0.05  # elsewhere
+_USUAL = 0.5  # elsewhere, where nobody knows these views: most pictures show a thing from nearer than its scan
 _EDGE_ON = 0.1
 """Cosine of the angle between a Gaussian's normal and the ray to it below which its plane is not used."""
 
@@ -31,8 +34,24 @@ class Rendering:
     """(H, W, D) blended channels, where any were given."""
 
 
+def low_pass(field: GaussianField, camera: Camera, distance: float) -> float:
+    """Square pixels that a thing is blurred with, drawn as large as it is, so many metres away.
+
+    Gaussians that were fitted with a low pass of some pixels are too thin by that: they are drawn with as many
+    millimetres of it (compare Yu et al., "Mip-Splatting", CVPR 2024). With as many pixels, as usual, a picture from
+    nearer than the scan has thin things too thin, and thus too near; a small one has them too thick, and too far.
+    """
+    if field.detail is None:
+        return _USUAL
+    return max(_LEAST, _LOW_PASS * (camera.focal / (max(distance, 0.01) * field.detail)) ** 2)
+
+
 def render(
-    field: GaussianField, camera: Camera, T_world_camera: np.ndarray | Tensor, features: Tensor | None = None
+    field: GaussianField,
+    camera: Camera,
+    T_world_camera: np.ndarray | Tensor,
+    features: Tensor | None = None,
+    eps2d: float = _LOW_PASS,
 ) -> Rendering:
     """Render one view.
 
@@ -41,6 +60,7 @@ def render(
         camera: Pinhole camera.
         T_world_camera: (4, 4); as a tensor it may carry a gradient.
         features: (N, D) further channels.
+        eps2d: Square pixels that each Gaussian is blurred with, see `low_pass`.
     """
     viewmats, Ks = view_tensors(field.means, camera, T_world_camera)
     colors = view_colors(field.means, field.sh, viewmats, field.sh_degree)[0]
@@ -51,6 +71,7 @@ def render(
     image, alphas, _ = rasterize(
         *(field.means, field.quats_wxyz, field.scales, field.opacities, torch.cat(columns, -1)),
         *(viewmats, Ks, camera.width, camera.height),
+        eps2d=eps2d,
     )
     rgb, normal, plane, feature = image[0].split([3, 3, 3, image.shape[-1] - 9], -1)
     alpha = alphas[0, ..., 0]

@@ -60,6 +60,11 @@ class Camera:
         """`K` with the origin at the corner of the first pixel, as nerfstudio and gsplat take it."""
         return self.K + _HALF
 
+    @property
+    def focal(self) -> float:
+        """Mean focal length, pixels."""
+        return float(self.K[0, 0] + self.K[1, 1]) / 2
+
     def resized(self, width: int, height: int) -> "Camera":
         """The same view sampled at another size."""
         scale = np.diag([width / self.width, height / self.height, 1.0])

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from robodistill.field.gaussians import GaussianField
-from robodistill.field.render import render
+from robodistill.field.render import low_pass, render
 from robodistill.geometry.camera import Camera
 from robodistill.inversion.foreground import color_space
 from robodistill.inversion.twist import moved, pixel_motion, skew
@@ -24,6 +24,7 @@ _OUTLINE = 0.1  # error of the outline that is usual
 _COLOR = 0.02  # of colours, at least
 _COLOR_SHARE = 1.0  # weight of a pixel's colours beside its outline
 _ALIKE = (0.1, 0.04, 0.04)  # differences of lightness and colour that are still alike
+_CONTRARY = 0.16  # difference of colour that no light explains
 _PLAIN = 1e-4  # variance of brightness that correlates with nothing
 _LONGEST = 0.25  # step, in radii and rad
 
@@ -61,7 +62,8 @@ class Drawn:
 @torch.no_grad()
 def draw_object(field: GaussianField, camera: Camera, T_object_camera: np.ndarray) -> Drawn:
     """Render an object alone."""
-    seen = render(field, camera, T_object_camera)
+    middle = field.means.mean(0).cpu().numpy() - T_object_camera[:3, 3]
+    seen = render(field, camera, T_object_camera, eps2d=low_pass(field, camera, middle @ T_object_camera[:3, 2]))
     alpha = seen.alpha.cpu().numpy()
     behind = (1 - alpha[..., None]) * np.float32(field.background)
     own = (seen.rgb.cpu().numpy() - behind) / np.maximum(alpha[..., None], 1e-3)
@@ -192,7 +194,8 @@ def _rays(width: int, height: int, K: bytes) -> np.ndarray:
 
 
 def agreement(drawn: Drawn, sight: Sight) -> dict[str, float]:
-    """How well an object drawn at a pose fits what is seen: `overlap`, `color`, `structure`, at most 1."""
+    """How well an object drawn at a pose fits what is seen: `overlap`, `color`, `structure`, at most 1; and `contrary`,
+    the share of it with marks of clearly another colour."""
     a, p = drawn.alpha, sight.chance
     reach = max(int(np.sqrt(a.sum()) / 3), 2)
     near = cv2.dilate((a > 0.5).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=reach) > 0
@@ -200,12 +203,15 @@ def agreement(drawn: Drawn, sight: Sight) -> dict[str, float]:
     overlap = float((a * p).sum()) / either
     inside = (a > 0.9) & (p > 0.3)
     if inside.sum() < 30:
-        return {"overlap": overlap, "color": 0.0, "structure": 0.0}
+        return {"overlap": overlap, "color": 0.0, "structure": 0.0, "contrary": 0.0}
     gain, offset = exposure(drawn.rgb[inside], sight.rgb[inside])
     exposed = np.clip(gain * drawn.rgb + offset, 0, 1).astype(np.float32)
-    off = (color_space(exposed) - color_space(sight.rgb)) / np.float32(_ALIKE)
-    color = float((a * p * np.exp(-np.square(off).sum(-1) / 2)).sum()) / either
+    off = color_space(exposed) - color_space(sight.rgb)
+    color = float((a * p * np.exp(-np.square(off / np.float32(_ALIKE)).sum(-1) / 2)).sum()) / either
+    marks = ((np.linalg.norm(off[..., 1:], axis=-1) > _CONTRARY) & inside).astype(np.uint8)
+    contrary = float(cv2.morphologyEx(marks, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).sum() / inside.sum())
     rendered, seen = (x.mean(-1)[inside] for x in (exposed, sight.rgb))
     rendered, seen = rendered - rendered.mean(), seen - seen.mean()
     spread = np.sqrt((np.square(rendered).mean() + _PLAIN) * (np.square(seen).mean() + _PLAIN))
-    return {"overlap": overlap, "color": color, "structure": float((rendered * seen).mean() / spread)}
+    structure = float((rendered * seen).mean() / spread)
+    return {"overlap": overlap, "color": color, "structure": structure, "contrary": contrary}

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 
@@ -22,18 +23,20 @@ from robodistill.inversion.align import align
 from robodistill.inversion.estimate import PoseEstimate
 from robodistill.inversion.foreground import change_from, color_space, foreground, matted, shaded_palette
 from robodistill.inversion.minimal import Hypothesis
-from robodistill.inversion.object_fit import Sight, agreement, draw_object, fit_pose
+from robodistill.inversion.object_fit import Drawn, Sight, agreement, draw_object, fit_pose
 from robodistill.inversion.object_views import find_windows, is_apart, make_object_views
 from robodistill.inversion.views import Picture, ViewPose, as_picture
 from robodistill.progress import Progress, silent
 
 _VIEWS, _ROLLS = 162, 16
-_HYPOTHESES, _REFINED = 40, 8
+_HYPOTHESES, _REFINED, _AGAIN = 40, 8, 3
 _COARSE = ((40, 4, 1.5, 0.8), (60, 3, 1.0, 0.5))  # diameter, pixels; steps; blur; what is forgiven
 _FINE = ((90, 5, 1.5, 0.4), (160, 9, 1.0, 0.3))
 _LEAST_GAUSSIANS = 30
 _CERTAIN = 0.5
 _DEPTH = 0.02  # relative difference of depth that is none
+_THROUGH = 20.0  # of the rank, for a surface that depth is measured behind
+_MARKS, _MOST_MARKS = 20.0, 0.02  # of the rank, for marks of another colour; share from which they may be a hand's
 _OPTIMISM = 30.0  # squared errors over what independent residuals would give
 
 
@@ -103,6 +106,8 @@ class ObjectFinder:
             rough.append(self.refined(sight, hypothesis.T_world_camera, _COARSE))
         best = self._distinct(rough, _REFINED)
         fine = self._distinct([self.refined(sight, c.T_object_camera, _FINE) for c in best], _REFINED)
+        again = [self.refined(sight, c.T_object_camera, _FINE) for c in fine[:_AGAIN]]  # steps along distance are short
+        fine = self._distinct([*again, *fine[_AGAIN:]], _REFINED)
         progress("hypotheses", len(found), len(found))
         if depth is not None:
             measured = Frame((255 * sight.rgb).round().astype(np.uint8), depth, camera, None)
@@ -135,7 +140,7 @@ class ObjectFinder:
             fit = fit_pose(self.field, small, T, views.center, views.radius, steps, blur, forgiving)
             T = fit.T_object_camera
         evidence = agreement(draw_object(self.field, small.camera, T), small)
-        return _Candidate(T, fit.information, evidence, _score(evidence))
+        return _Candidate(T, fit.information, evidence, rank(evidence))
 
     def _measured(self, sight: Sight, frame: Frame, candidate: _Candidate) -> _Candidate:
         """A candidate moved to where depth was measured, if that fits better; how much of its surface is there counts.
@@ -159,7 +164,8 @@ class ObjectFinder:
         seen = (drawn.alpha > 0.9) & (frame.depth > 0)
         near = np.abs(drawn.depth - frame.depth)[seen] < _DEPTH * frame.depth[seen]
         evidence["depth"] = float(near.mean()) if seen.sum() >= 20 else 0.0
-        return _Candidate(T_object_camera, information, evidence, _score(evidence) + evidence["depth"])
+        evidence["through"] = _through(drawn, frame)
+        return _Candidate(T_object_camera, information, evidence, rank(evidence))
 
     @torch.no_grad()
     def _set_in(self, sight: Sight, T_object_camera: np.ndarray) -> Picture:
@@ -203,9 +209,22 @@ class ObjectFinder:
         )
 
 
-def _score(evidence: dict[str, float]) -> float:
-    """By which hypotheses are ranked."""
-    return evidence["color"] + 0.5 * evidence["overlap"] + 0.3 * evidence["structure"]
+def rank(evidence: dict[str, float]) -> float:
+    """By which hypotheses are ranked: what speaks for one, without what no light explains."""
+    alike = evidence["color"] + 0.5 * evidence["overlap"] + 0.3 * evidence["structure"] + evidence.get("depth", 0.0)
+    return alike - _against(evidence)
+
+
+def _against(evidence: dict[str, float]) -> float:
+    return _MARKS * min(evidence["contrary"], _MOST_MARKS) + _THROUGH * evidence.get("through", 0.0)
+
+
+def _through(drawn: Drawn, frame: Frame) -> float:
+    """Share of what is drawn that lies before what was measured, edges left out."""
+    solid = (drawn.alpha > 0.5) & (frame.depth > 0)
+    before = solid & (frame.depth - drawn.depth > _DEPTH * frame.depth)
+    before = cv2.morphologyEx(before.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return float(before.sum() / max(solid.sum(), 1))
 
 
 def find_object(
@@ -225,9 +244,11 @@ def _objection(evidence: dict[str, float]) -> str:
 
 # Of a constant, overlap, color, structure, margin.
 _WEIGHTS = (-6.8, 4.0, 3.0, 2.0, 8.0)
+_MARGIN = 0.5  # from which more does not tell more: others may be worse still
 
 
 def _confidence(evidence: dict[str, float]) -> float:
     """Chance that the pose is right."""
-    known = np.array([1.0, *(evidence[name] for name in ("overlap", "color", "structure", "margin"))])
+    margin = min(evidence["margin"], _MARGIN) - _against(evidence)
+    known = np.array([1.0, *(evidence[name] for name in ("overlap", "color", "structure")), margin])
     return float(1 / (1 + np.exp(-np.clip(known @ np.array(_WEIGHTS), -30, 30))))

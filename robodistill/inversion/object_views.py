@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from robodistill.field.gaussians import GaussianField
-from robodistill.field.render import render
+from robodistill.field.render import low_pass, render
 from robodistill.geometry.camera import Camera
 from robodistill.inversion.foreground import color_space
 from robodistill.inversion.minimal import Hypothesis
@@ -66,7 +66,7 @@ def make_object_views(field: GaussianField, views: int, rolls: int) -> ObjectVie
     pictures, alphas, turns = [], [], []
     for away in sphere(views):
         T = turned_to(center + _FAR * radius * away, center, np.eye(3))
-        seen = render(field, camera, T)
+        seen = render(field, camera, T, eps2d=low_pass(field, camera, _FAR * radius))
         pictures.append(_unblended(seen.rgb, seen.alpha, field.background))
         alphas.append(seen.alpha.numpy())
         turns.append(T[:3, :3].T)

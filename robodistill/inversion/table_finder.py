@@ -14,7 +14,7 @@ from robodistill.capture.frame import Frame
 from robodistill.inversion.estimate import PoseEstimate
 from robodistill.inversion.foreground import matted
 from robodistill.inversion.object_fit import Sight
-from robodistill.inversion.object_pose import ObjectFinder
+from robodistill.inversion.object_pose import ObjectFinder, rank
 from robodistill.inversion.upright import Standing, measured_chance, upright_hypotheses
 from robodistill.progress import Progress, silent
 
@@ -78,16 +78,10 @@ class TableFinder(ObjectFinder):
         if found.converged and found.evidence.get("depth", 1.0) > _MEASURED:
             return found
         free = self.find_in(sight, frame.depth, (), progress)
-        return free if _fit(free) > _fit(found) else found
+        if free.T_world_camera is None or found.T_world_camera is None:
+            return found if free.T_world_camera is None else free
+        return free if rank(free.evidence) > rank(found.evidence) else found
 
     def _near(self, sight: Sight, frame: Frame) -> Frame:
         """Without the table: a low thing would slide along it."""
         return replace(frame, depth=np.where(sight.chance > 0.5, frame.depth, 0).astype(np.float32))
-
-
-def _fit(it: PoseEstimate) -> float:
-    """What decides between two answers."""
-    known = it.evidence
-    if it.T_world_camera is None:
-        return -1.0
-    return known["color"] + 0.5 * known["overlap"] + 0.3 * known["structure"] + known.get("depth", 0.0)

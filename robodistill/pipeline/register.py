@@ -31,6 +31,7 @@ from robodistill.pipeline.picture import read_pose
 from robodistill.progress import Progress, silent
 from robodistill.robots.hand_eye import WORLD, HandEye, read_joints
 from robodistill.robots.robot import load_robot
+from robodistill.tracking.foot import FEET, without_feet
 
 TILT = np.radians(12)
 """An object that seems to lean further than this is not believed, rad."""
@@ -104,7 +105,9 @@ def register_object(
     """
     start = time.perf_counter()
     frame = limit_size(frame, _LONGEST)
-    it = Standing.of_field(field.select(standing_object(field)), field_surface(field).plane)
+    keep = standing_object(field)
+    thing = without_feet(field, keep.numpy())[FEET[0]].select(keep)  # a foot is mixed with the shadow it was scanned in
+    it = Standing.of_field(thing, field_surface(field).plane)
     found = TableFinder(it).find_standing(frame, T_world_camera, table, progress)
     if found.T_camera_world is None:
         return Registration(None, found, 0.0, 0.0, found.reason, time.perf_counter() - start)

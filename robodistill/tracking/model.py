@@ -11,14 +11,13 @@ from torch import Tensor
 
 from robodistill.errors import BadInput
 from robodistill.field.gaussians import GaussianField
-from robodistill.field.render import shortest_axes, turned_to
+from robodistill.field.render import low_pass, shortest_axes, turned_to
+from robodistill.field.standing import support_plane
 from robodistill.geometry.camera import Camera
 from robodistill.raster.rasterize import rasterize, view_colors
 
-_LOW_PASS = 0.3  # square pixels that Gaussians are blurred with in the views that they were made from
-_LEAST = 0.05  # in a film
-_USUAL = 0.5  # the same in a film, where nobody knows these views: most films show a thing from nearer than its scan
 _COVERS = 0.03  # of a pixel
+_LEVEL = np.sin(np.radians(15))  # of an edge's lean, within which it stands upright or lies level
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,12 +127,14 @@ class PartModel:
     """Of the object alone."""
     labels: np.ndarray
     """(N,) int, the part of each Gaussian, 0 to P - 1."""
+    up: np.ndarray | None = None
+    """(3,) unit, away from what it stood on when it was scanned; None where nobody knows."""
 
     @classmethod
     def of(cls, field: GaussianField, labels: np.ndarray) -> "PartModel":
         """Of those Gaussians of a field that have a part, labels (N,) of -1 and parts."""
-        keep = labels >= 0
-        return cls(field.select(torch.from_numpy(keep)), labels[keep])
+        keep, plane = labels >= 0, support_plane(field)
+        return cls(field.select(torch.from_numpy(keep)), labels[keep], None if plane is None else plane[:3])
 
     def __post_init__(self) -> None:
         if len(self.labels) != len(self.field) or len(self.field) == 0:
@@ -168,28 +169,14 @@ class PartModel:
         return float(np.linalg.norm(high - low))
 
     @cached_property
-    def detail(self) -> float | None:
-        """Pixels a metre at the object in the views that its field was made from; None without views.
-
-        A nearer view shows it in more pixels, and counts for more.
-        """
-        middle, found = np.append(self.points.mean(0), 1), []
-        for view in self.field.views:
-            camera = view.camera
-            at, z = camera.project((np.linalg.inv(view.T_world_camera) @ middle)[:3])
-            if z > 0 and (at >= 0).all() and (at < [camera.width, camera.height]).all():
-                found.append(_focal(camera) / z)
-        return float(np.average(found, weights=np.square(found))) if found else None
-
-    @cached_property
     def axes(self) -> np.ndarray:
-        """(P, 3, 3) at rest, rows: directions of the edges of each part's tightest box."""
-        return np.stack([_box_edges(self.points[self.labels == p]) for p in range(self.parts)])
+        """(P, 3, 3) at rest, rows: directions of the edges of each part's tightest box, nearly level ones level."""
+        return self._levelled(np.stack([_box_edges(self.points[self.labels == p]) for p in range(self.parts)]))
 
     @cached_property
     def principal(self) -> np.ndarray:
-        """(P, 3, 3) at rest, rows: principal axes of each part."""
-        return np.stack([_principal_axes(self.points[self.labels == p]) for p in range(self.parts)])
+        """(P, 3, 3) at rest, rows: principal axes of each part, nearly level ones level."""
+        return self._levelled(np.stack([_principal_axes(self.points[self.labels == p]) for p in range(self.parts)]))
 
     def contacts(self, reach: float, most: int = 200) -> list[tuple[int, int, np.ndarray]]:
         """(a, b, (n, 3) points of part b that lie within `reach` of part a at rest) of each pair that touches."""
@@ -208,12 +195,7 @@ class PartModel:
         return np.einsum("nij,nj->ni", T[:, :3, :3], self.points) + T[:, :3, 3]
 
     def draw(self, Ts_camera_part: np.ndarray, window: Window, parts: Sequence[int] | None = None) -> Layers:
-        """Render each part alone at its pose, (P, 4, 4) in all; `parts` only, where given.
-
-        Gaussians that were fitted with a low pass of some pixels are too thin by that: they are drawn with as many
-        millimetres of it (compare Yu et al., "Mip-Splatting", CVPR 2024). With as many pixels, as usual, a film from
-        nearer than the scan has thin things too thin, and thus too near.
-        """
+        """Render each part alone at its pose, (P, 4, 4) in all; `parts` only, where given."""
         view = (torch.from_numpy(window.K_corner).float()[None], window.width, window.height)
         layers = []
         for p in range(self.parts) if parts is None else parts:
@@ -224,8 +206,8 @@ class PartModel:
             normal = turned_to(axes, own.means, T)
             columns = torch.cat([color, torch.ones_like(color[:, :1]), depth[:, None], normal], 1)
             gaussians = (own.means, own.quats_wxyz, own.scales, own.opacities)
-            low_pass = self._low_pass(p, Ts_camera_part[p], window.camera)
-            layers.append(rasterize(*gaussians, columns, T[None], *view, eps2d=low_pass)[0][0])
+            eps2d = self._low_pass(p, Ts_camera_part[p], window.camera)
+            layers.append(rasterize(*gaussians, columns, T[None], *view, eps2d=eps2d)[0][0])
         stack = torch.stack(layers).numpy()
         return Layers(stack[..., :3], stack[..., 3], stack[..., 4], stack[..., 5:])
 
@@ -234,23 +216,27 @@ class PartModel:
         window = Window(camera, 0, 0, camera.width, camera.height)
         return self.draw(Ts_camera_part, window).alpha.max(0) > _COVERS
 
+    def _levelled(self, edges: np.ndarray) -> np.ndarray:
+        """Directions (..., 3), upright or level where they nearly are: of small and bent parts boxes lean, but things
+        are made to stand."""
+        if self.up is None:
+            return edges
+        rise = edges @ self.up
+        level = edges - rise[..., None] * self.up
+        level /= np.linalg.norm(level, axis=-1, keepdims=True).clip(1e-9)
+        upright = np.sign(rise)[..., None] * self.up
+        found = np.where(np.abs(rise)[..., None] < _LEVEL, level, edges)
+        return np.where(np.linalg.norm(edges - upright, axis=-1, keepdims=True) < _LEVEL, upright, found)
+
     def _low_pass(self, part: int, T: np.ndarray, camera: Camera) -> float:
         """Square pixels that a part at a pose (4, 4) is blurred with."""
-        if self.detail is None:
-            return _USUAL
-        z = max(float(T[2, :3] @ self.centers[part] + T[2, 3]), 0.01)
-        return max(_LEAST, _LOW_PASS * (_focal(camera) / (z * self.detail)) ** 2)
+        return low_pass(self.field, camera, float(T[2, :3] @ self.centers[part] + T[2, 3]))
 
     @cached_property
     def _pieces(self) -> list[tuple[GaussianField, Tensor]]:
         """Each part's Gaussians, and their normals."""
         pieces = [self.field.select(torch.from_numpy(self.labels == p)) for p in range(self.parts)]
         return [(piece, shortest_axes(piece.quats_wxyz, piece.scales)) for piece in pieces]
-
-
-def _focal(camera: Camera) -> float:
-    """Pixels."""
-    return float(camera.K[0, 0] + camera.K[1, 1]) / 2
 
 
 def _span(covered: np.ndarray, margin: int) -> slice:

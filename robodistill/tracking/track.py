@@ -85,7 +85,7 @@ def track_parts(
         names = _numbers(labels)
     keep = labels >= 0
     if T_camera_object is None:
-        T_camera_object = first_pose(field.select(torch.from_numpy(keep)), frames, camera, progress)
+        T_camera_object = first_pose(field, keep, frames, camera, progress)
     if method == "ours":
         shown = frames, camera, T_camera_object
         model, followed = _followed(field, labels, foot, *shown, config, progress)
@@ -186,8 +186,7 @@ def _by_motion(
     """(N,) parts that the film shows, the object's first pose, and the foot that suits it, see `foot`."""
     found = pieces(field)
     if T_camera_object is None:
-        thing = field.select(torch.from_numpy(found.keep))
-        T_camera_object = first_pose(thing, frames, camera, progress)
+        T_camera_object = first_pose(field, found.keep, frames, camera, progress)
     some = frames[:: max(1, min(_STEP, len(frames) // _ENOUGH))]
     config = replace(config, jump=max(config.jump, _LEAP))
     # the whole shows the background that all else is compared before
@@ -203,14 +202,18 @@ def _by_motion(
 
 
 def first_pose(
-    thing: GaussianField, frames: Sequence[np.ndarray], camera: Camera, progress: Progress = silent
+    field: GaussianField, keep: np.ndarray, frames: Sequence[np.ndarray], camera: Camera, progress: Progress = silent
 ) -> np.ndarray:
     """(4, 4) T_camera_object in the first frame, without a guess.
+
+    Args:
+        keep: (N,) bool, which Gaussians are the object; its foot, mixed with its shadow, is not looked for.
 
     Raises:
         HonestNo: It is not found there.
     """
     others = [frames[k] for k in np.linspace(0, len(frames) - 1, min(_ASKED, len(frames))).astype(int)[1:]]
+    thing = without_feet(field, keep)[FEET[0]].select(torch.from_numpy(keep))
     found = find_object(thing, [frames[0], *others], camera, progress)
     if not found.converged:
         raise HonestNo(f"the object is not found in the film's first frame: {found.reason}", found.as_values())

@@ -129,7 +129,9 @@ def test_what_sticks_out_tells_more_than_light(monkeypatch):
     answers = {}
     for weight in (object_pose._THROUGH, 0.0):
         monkeypatch.setattr(object_pose, "_THROUGH", weight)
-        found = finder.find([frame.rgb], CAMERA, depth=frame.depth, previous=[np.linalg.inv(it) for it in (T, half_turned)])
+        found = finder.find(
+            [frame.rgb], CAMERA, depth=frame.depth, previous=[np.linalg.inv(it) for it in (T, half_turned)]
+        )
         answers[weight > 0] = pose_error(found.T_world_camera, T)[1]
     assert np.degrees(answers[True]) < 3 and np.degrees(answers[False]) > 170
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from box_field import flat, joined, looking
 from scipy.spatial.transform import Rotation
-from two_boxes import CAMERA, box, make_model
+from two_boxes import CAMERA, HINGE, box, make_model
 
 from robodistill.config import TrackingConfig
 from robodistill.field.gaussians import FieldView, GaussianField
@@ -16,6 +16,7 @@ from robodistill.tracking.background import Background
 from robodistill.tracking.foot import FEET, best_foot, without_feet
 from robodistill.tracking.model import PartModel, Window
 from robodistill.tracking.photometric import linearize
+from robodistill.tracking.refine import to_edge
 from robodistill.tracking.tracker import Followed, picture_of
 
 HEIGHT, FRAMES = 0.016, 10
@@ -104,21 +105,30 @@ def test_a_thing_is_as_wide_in_a_sharper_film_as_in_its_scan(scan: tuple):
     assert areas[False, 2] < 0.95 * areas[False, 1]
 
 
-def test_edges_that_nearly_stand_or_lie_do(scan: tuple):
-    """A bent part's box leans; its support tells how it is meant. What leans clearly is left as it is."""
+def test_axes_stand_or_lie_along_a_footprint(scan: tuple):
+    """Of what stood on a known support, however a part leans; a round part's footprint tells no side."""
     field, labels, _ = scan
     up = PartModel.of(field, labels).up
     assert up[2] > 0.999
     assert PartModel.of(replace(field, views=()), labels).up is None
-    model = make_model()
-    for lean, straight in ((0.15, True), (0.5, False)):
-        R = Rotation.from_euler("x", lean).as_matrix()
-        tilted = replace(model.field, means=torch.from_numpy(model.points @ R.T).float())
-        edges = PartModel(tilted, model.labels, up).axes[1]
-        rises = np.sort(np.abs(edges @ up))
-        expected = [0, 0, 1] if straight else np.sort(np.abs(R[2]))
-        assert np.allclose(rises, expected, atol=1e-3 if straight else 0.03)
-        assert np.allclose(np.linalg.norm(edges, axis=1), 1)
+    model, turned = make_model(), Rotation.from_euler("z", 0.3).as_matrix()
+    points = model.points @ Rotation.from_euler("x", 0.5).as_matrix().T @ turned.T  # the sides along x stay level
+    lid = model.labels == 1
+    round_ = np.where(lid | (np.linalg.norm(model.points[:, :2], axis=1) < 0.05), model.labels, -1)
+    for own, base_is_round in ((model.labels, False), (round_, True)):
+        keep = own >= 0
+        parts = PartModel(replace(model.field, means=torch.from_numpy(points).float()).select(torch.from_numpy(keep)),
+                          own[keep], up)  # fmt: skip
+        assert np.allclose(parts.axes[:, 0], up) and np.allclose(parts.axes @ parts.axes.transpose(0, 2, 1), np.eye(3))
+        assert np.abs(parts.axes[1] @ turned[:, 0]).max() > np.cos(np.radians(0.5))
+        assert parts.sharpness[1] > 1.1 and (parts.sharpness[0] < 1.2) == base_is_round
+        hinge = replace(HINGE, axis=Rotation.from_euler("yz", [0.1, 0.38]).apply([1.0, 0, 0]))
+        found = Rotation.from_rotvec(to_edge(parts, hinge)).apply(hinge.axis)
+        assert np.degrees(np.arccos(abs(found @ turned[:, 0]))) < 0.7  # a turn is told by its sine
+    keep = (round_ == 0) & (np.linalg.norm(model.points[:, :2], axis=1) < 0.05)
+    disc = replace(model.field, means=torch.from_numpy(model.points).float()).select(torch.from_numpy(keep))
+    halves = PartModel(disc, (disc.means[:, 2] > 0).int().numpy(), up)
+    assert to_edge(halves, HINGE) is None and np.allclose(to_edge(halves, replace(HINGE, axis=up)), 0)
 
 
 def test_a_field_without_a_support_keeps_all(scan: tuple):

@@ -15,7 +15,7 @@ from robodistill.tracking.lost import Lost
 from robodistill.tracking.model import Window
 from robodistill.tracking.motion import Joint
 from robodistill.tracking.photometric import Picture, linearize
-from robodistill.tracking.refine import to_box
+from robodistill.tracking.refine import to_edge
 from robodistill.tracking.tracker import Follower
 
 MODEL = make_model()
@@ -94,12 +94,15 @@ def test_edges_that_axes_lie_along():
         return Rotation.from_euler("z", degrees, degrees=True).as_matrix()
 
     parts = SimpleNamespace(
+        up=None,
         radii=np.array([2.0, 1.0]),
         axes=np.stack([turned(-8), turned(2)]),
         principal=np.stack([turned(-14), turned(30)]),
     )
     slide, hinge = (replace(HINGE, kind=kind, axis=np.array([1.0, 0, 0])) for kind in ("prismatic", "revolute"))
-    assert abs(np.degrees(to_box(parts, slide)[2]) - 8) < 0.1
-    assert abs(np.degrees(to_box(parts, hinge)[2]) + 2) < 0.1
-    parts = SimpleNamespace(radii=np.ones(2), axes=np.stack([turned(40)] * 2), principal=np.stack([turned(45)] * 2))
-    assert to_box(parts, slide) is None
+    assert abs(np.degrees(to_edge(parts, slide)[2]) - 8) < 0.1
+    assert abs(np.degrees(to_edge(parts, hinge)[2]) + 2) < 0.1
+    parts = SimpleNamespace(
+        up=None, radii=np.ones(2), axes=np.stack([turned(40)] * 2), principal=np.stack([turned(45)] * 2)
+    )
+    assert to_edge(parts, slide) is None

@@ -5,12 +5,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from two_boxes import HINGE, start
+from two_boxes import HINGE, make_model, start
 
 import robodistill.tracking.tried as tried
 from robodistill.config import TrackingConfig
-from robodistill.tracking.articulation import joint_motion
+from robodistill.tracking.articulation import Articulation, State, joint_motion
 from robodistill.tracking.joint_trial import Trial
+from robodistill.tracking.room import free_range
 from robodistill.tracking.tracker import Followed
 
 MODEL = SimpleNamespace(parts=3, radii=np.array([0.05, 0.04, 0.03]), size=0.2, points=np.zeros((3, 3)))
@@ -46,6 +47,7 @@ def test_what_is_sure_is_in_place_when_others_are_tried_again(monkeypatch: pytes
 
     monkeypatch.setattr(tried, "try_joints", fake)
     monkeypatch.setattr(tried, "reach", lambda model, joint: 0.1)
+    monkeypatch.setattr(tried, "free_range", lambda model, joint: joint.range)
     followed = Followed(np.tile(start(), (6, 3, 1, 1)), [], None)
     joints = [trial(0, 2, 0.0).asked, trial(0, 1, 0.0).asked]
     found = tried.tried_joints(MODEL, [None] * 6, None, followed, joints, (), TrackingConfig())
@@ -54,3 +56,31 @@ def test_what_is_sure_is_in_place_when_others_are_tried_again(monkeypatch: pytes
     assert np.allclose(seen[2][1][3], start()) and np.allclose(followed.Ts_camera_part, start())
     assert [joint.kind for joint in found] == ["fixed", "revolute"] and found[0].values.shape == (6,)
     assert found[1].range == pytest.approx((-0.4, 0.8))
+
+
+def test_one_that_moves_must_be_nearer_than_one_that_does_not():
+    """The fixed one of pairs that the pictures object to nearly as much is in the tree; not one they object to."""
+    for off, kept in ((0.01, True), (0.1, False)):
+        still = trial(0, 1, off)
+        still = replace(still, joint=replace(still.joint, kind="fixed"))
+        chosen = tried._likeliest_tree(MODEL, [still, trial(0, 2, 0.0), trial(1, 2, 0.0)])
+        assert any(it.joint.kind == "fixed" for it in chosen) == kept
+
+
+def test_a_lid_does_not_turn_into_its_box():
+    """Upwards as far as is asked, downwards a little; a slide is not asked."""
+    model = make_model()
+    wide = replace(HINGE, range=(-1.5, 1.5))
+    low, high = free_range(model, wide)
+    downwards = (HINGE.axis @ [1.0, 0, 0]) > 0  # about x a positive turn takes what is at less y down
+    free, stopped = (low, high) if downwards else (high, low)
+    assert abs(free) == 1.5 and 0.05 < abs(stopped) < 0.6
+    assert free_range(model, replace(wide, kind="prismatic")) == (-1.5, 1.5)
+
+
+def test_no_step_leads_out_of_a_known_range():
+    """Of a bounded tree; one whose ranges are guesses goes where the step leads."""
+    state = State(start(), np.array([0.3]), np.eye(4)[None])
+    for bounded, value in ((True, 1.0), (False, 2.3)):
+        tree = Articulation((replace(HINGE, range=(0.0, 1.0)),), np.zeros((2, 3)), bounded)
+        assert tree.moved(state, np.array([0, 0, 0, 0, 0, 0, 2.0])).values[0] == pytest.approx(value)

@@ -100,6 +100,8 @@ class Articulation:
     joints: tuple[Joint, ...]
     centers: np.ndarray
     """(P, 3) middles of the parts at rest."""
+    bounded: bool = False
+    """Whether joints' ranges are known: no step leads out of them."""
 
     @property
     def root(self) -> int:
@@ -148,6 +150,8 @@ class Articulation:
                 loose[k] = _about(loose[k], self.centers[joint.child], x[at : at + 6])
             elif joint.kind in _MOVING:
                 values[k] += x[at]
+                if self.bounded:
+                    values[k] = np.clip(values[k], *joint.range)
             at += _freedom(joint)
         return State(T, values, loose)
 

@@ -23,7 +23,7 @@ from robodistill.tracking.look import Look
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
 from robodistill.tracking.photometric import Quadratic
-from robodistill.tracking.refine import reach, refine, to_box
+from robodistill.tracking.refine import reach, refine, to_edge
 from robodistill.tracking.tracker import Followed, picture_of
 
 _FRAMES = 12  # that are asked
@@ -113,7 +113,7 @@ def try_joints(
     gain = (rest.cost - best.cost) / max(abs(best.cost), 1e-9)
     if gain < _STILL:
         return Trial(found, rest.joint, chosen, rest.Ts, gain, rest.cost, rest.cost - free)
-    joint, turn = best.joint, to_box(model, best.joint)
+    joint, turn = best.joint, to_edge(model, best.joint)
     if turn is not None:
         joint = replace(joint, axis=Rotation.from_rotvec(turn).as_matrix() @ joint.axis)
     return Trial(found, joint, chosen, best.Ts, gain, best.cost, best.cost - free)
@@ -225,7 +225,7 @@ def _chosen(model: PartModel, solved: list[_Solved], rest: _Solved) -> _Solved:
             return np.inf  # a hinge
         if joint.kind != "prismatic" and slides and off_axis(model, joint) > _FAR * model.size:
             return np.inf  # a slide
-        turn = to_box(model, joint)
+        turn = to_edge(model, joint)
         oblique = turn is None or np.linalg.norm(turn) > _OBLIQUE
         return _PRICE[joint.kind] + _ASKEW * oblique + _LOOSE * _leaves(model, joint)
 

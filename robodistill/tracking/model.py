@@ -15,9 +15,9 @@ from robodistill.field.render import low_pass, shortest_axes, turned_to
 from robodistill.field.standing import support_plane
 from robodistill.geometry.camera import Camera
 from robodistill.raster.rasterize import rasterize, view_colors
+from robodistill.tracking.edges import box_edges, principal_axes, standing_edges
 
 _COVERS = 0.03  # of a pixel
-_LEVEL = np.sin(np.radians(15))  # of an edge's lean, within which it stands upright or lies level
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,13 +170,24 @@ class PartModel:
 
     @cached_property
     def axes(self) -> np.ndarray:
-        """(P, 3, 3) at rest, rows: directions of the edges of each part's tightest box, nearly level ones level."""
-        return self._levelled(np.stack([_box_edges(self.points[self.labels == p]) for p in range(self.parts)]))
+        """(P, 3, 3) at rest, rows: directions that each part is made along, see `edges`; up first, if it is known."""
+        if self.up is None:
+            return np.stack([box_edges(self.points[self.labels == p]) for p in range(self.parts)])
+        return np.stack([edges for edges, _ in self._standing])
+
+    @cached_property
+    def sharpness(self) -> np.ndarray:
+        """(P,) of the footprints that `axes` are of, see `edges.standing_edges`."""
+        return np.array([sharpness for _, sharpness in self._standing])
+
+    @cached_property
+    def _standing(self) -> list[tuple[np.ndarray, float]]:
+        return [standing_edges(self.points[self.labels == p], self.up) for p in range(self.parts)]
 
     @cached_property
     def principal(self) -> np.ndarray:
-        """(P, 3, 3) at rest, rows: principal axes of each part, nearly level ones level."""
-        return self._levelled(np.stack([_principal_axes(self.points[self.labels == p]) for p in range(self.parts)]))
+        """(P, 3, 3) at rest, rows: principal axes of each part."""
+        return np.stack([principal_axes(self.points[self.labels == p]) for p in range(self.parts)])
 
     def contacts(self, reach: float, most: int = 200) -> list[tuple[int, int, np.ndarray]]:
         """(a, b, (n, 3) points of part b that lie within `reach` of part a at rest) of each pair that touches."""
@@ -216,18 +227,6 @@ class PartModel:
         window = Window(camera, 0, 0, camera.width, camera.height)
         return self.draw(Ts_camera_part, window).alpha.max(0) > _COVERS
 
-    def _levelled(self, edges: np.ndarray) -> np.ndarray:
-        """Directions (..., 3), upright or level where they nearly are: of small and bent parts boxes lean, but things
-        are made to stand."""
-        if self.up is None:
-            return edges
-        rise = edges @ self.up
-        level = edges - rise[..., None] * self.up
-        level /= np.linalg.norm(level, axis=-1, keepdims=True).clip(1e-9)
-        upright = np.sign(rise)[..., None] * self.up
-        found = np.where(np.abs(rise)[..., None] < _LEVEL, level, edges)
-        return np.where(np.linalg.norm(edges - upright, axis=-1, keepdims=True) < _LEVEL, upright, found)
-
     def _low_pass(self, part: int, T: np.ndarray, camera: Camera) -> float:
         """Square pixels that a part at a pose (4, 4) is blurred with."""
         return low_pass(self.field, camera, float(T[2, :3] @ self.centers[part] + T[2, 3]))
@@ -243,18 +242,3 @@ def _span(covered: np.ndarray, margin: int) -> slice:
     """From the first to the last of (n,) bool, and a margin."""
     at = np.flatnonzero(covered)
     return slice(max(0, int(at[0]) - margin), min(len(covered), int(at[-1]) + margin + 1)) if len(at) else slice(0, 0)
-
-
-def _box_edges(points: np.ndarray) -> np.ndarray:
-    """(3, 3) rows: edges of the tightest box about (n, 3) points; of a handful of points their principal axes."""
-    import trimesh
-
-    if len(points) < 8:
-        return _principal_axes(points)
-    return trimesh.bounds.oriented_bounds(points)[0][:3, :3]
-
-
-def _principal_axes(points: np.ndarray) -> np.ndarray:
-    """(3, 3) rows, of (n, 3) points."""
-    off = points - np.median(points, axis=0)
-    return np.linalg.eigh(off.T @ off)[1].T

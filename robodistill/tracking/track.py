@@ -107,7 +107,7 @@ def track_parts(
         joints, Ts, quadratics = found, followed.Ts_camera_part, followed.quadratics
     if method == "ours" and model.parts > 1:
         found = tried_joints(model, frames, camera, followed, found, rivals, config)
-        articulation = Articulation(in_order(found, model.parts), model.centers)
+        articulation = Articulation(in_order(found, model.parts), model.centers, bounded=True)
         refined = refine(
             *(model, frames, camera, followed.background, followed.Ts_camera_part, followed.quadratics),
             *(articulation, config),

@@ -12,9 +12,12 @@ from robodistill.tracking.joints import spanning_tree
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
 from robodistill.tracking.refine import reach
+from robodistill.tracking.room import free_range
 from robodistill.tracking.tracker import Followed
 
 _SURE = 0.05  # of the cost, that moving must bring for a joint to be tried once only, if the pictures do not object
+_OWN = 0.1  # of the cost, that each must bring for other pairs not to be tried
+_RIGID = 0.01  # of the cost, that one that moves must be nearer than one that does not: it fits more
 _BEYOND = 0.2  # of the object's size, that a part may go further than in the frames in which its joint was tried
 
 
@@ -41,7 +44,7 @@ def tried_joints(
         return try_joints(model, frames, camera, seen, joint, config)
 
     trials = [tried(joint, followed) for joint in joints]
-    if rivals and any(_weak(trial) for trial in trials):
+    if rivals and any(_weak(trial, _OWN) for trial in trials):
         trials = _likeliest_tree(model, [*trials, *(tried(joint, followed) for joint in rivals)])
     placed = followed
     for k in sorted(range(len(trials)), key=lambda k: trials[k].objection):
@@ -51,8 +54,8 @@ def tried_joints(
     return tuple(_with_room(model, trial.joint, len(frames)) for trial in trials)
 
 
-def _weak(trial: Trial) -> bool:
-    return trial.gain < _SURE or trial.objection > 0
+def _weak(trial: Trial, sure: float = _SURE) -> bool:
+    return trial.gain < sure or trial.objection > 0
 
 
 def _likeliest_tree(model: PartModel, trials: Sequence[Trial]) -> list[Trial]:
@@ -60,7 +63,7 @@ def _likeliest_tree(model: PartModel, trials: Sequence[Trial]) -> list[Trial]:
     tried = {tuple(sorted((trial.joint.parent, trial.joint.child))): trial for trial in trials}
     costs = np.full((model.parts,) * 2, np.inf)
     for pair, trial in tried.items():
-        costs[pair] = trial.objection
+        costs[pair] = trial.objection + _RIGID * abs(trial.cost) * (trial.joint.kind != "fixed")
     chosen = []
     for parent, child in spanning_tree(costs, model.radii):
         trial = tried[min(parent, child), max(parent, child)]
@@ -84,4 +87,5 @@ def _with_room(model: PartModel, joint: Joint, count: int) -> Joint:
         return replace(joint, values=np.zeros(count))
     low, high = min(joint.values.min(), 0.0), max(joint.values.max(), 0.0)
     more = _BEYOND * model.size / reach(model, joint)
-    return replace(joint, range=(float(low - more), float(high + more)))
+    joint = replace(joint, range=(float(low - more), float(high + more)))
+    return replace(joint, range=free_range(model, joint))

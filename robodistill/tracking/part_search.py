@@ -37,6 +37,7 @@ _MOVES, _ROUNDS = 4, 3  # that are tried, and how often
 _ALIKE = 0.03  # of the Gaussians, in which two splits must differ
 _TRIES = 1 + (_MOST - 1) * (_SPLITS + _KEPT + 2 * _ROUNDS * (_MOVES + 1) + 4)  # more than most films take
 _BETTER = 0.2  # of the price, that a move must bring
+_FURTHER = 3  # times as far, that pieces may go from frame to frame where they are followed once more
 _SEEN = 0.2  # of the object, in the median frame, without which nothing is searched for
 _LEAST = 0.03  # of the object's Gaussians that a part has
 _INSIDE = 0.7  # of a piece that is in the part which it is split from
@@ -94,6 +95,7 @@ def search_parts(
     search = _Search(whole, branches, frames, camera, T_first, background, config, progress)
     best = search.solved(whole.labels)
     check_seen(search.follow(few), _SEEN)
+    search.follow(few, _FURTHER * config.jump)  # what was lost once may be kept so
     search.price = _PRICE * np.sqrt(abs(best.cost))
     while best.parts < _MOST:
         tries = side_by_side(lambda split: search.parted(*split, every=_BRIEF), search.splits(best.labels))
@@ -132,12 +134,13 @@ class _Search:
         self.bank = MotionBank(whole, self.pictures)
         self.follow(whole.labels)
 
-    def follow(self, labels: np.ndarray) -> list[Quadratic]:
-        """Parts through the film, into the bank."""
+    def follow(self, labels: np.ndarray, jump: float | None = None) -> list[Quadratic]:
+        """Parts through the film, into the bank; metres that they may jump from frame to frame, if not the usual."""
         model = self._model(labels)
         Ts = np.tile(self.T_first, (model.parts, 1, 1))
         known = {"progress": self.progress, "background": self.background}
-        followed = follow(model, self.frames, self.camera, Ts, self.config, **known)
+        config = self.config if jump is None else replace(self.config, jump=jump)
+        followed = follow(model, self.frames, self.camera, Ts, config, **known)
         self.bank.add(followed.Ts_camera_part[::_EVERY], followed.quadratics[::_EVERY])
         return followed.quadratics
 

@@ -17,8 +17,8 @@ _WIDE = 0.2  # of the object's size: of what touches over more, a hinge may be a
 
 
 def likely_joints(model: PartModel, parent: int, child: int) -> list[Joint]:
-    """Hinges and slides along the directions that both parts are made along; hinges through the middle and the edges of where
-    the parts touch. They have no values."""
+    """Hinges and slides along the directions that both parts are made along; hinges through the middle and the edges of
+    where the parts touch. They have no values."""
     of_a, of_b = (model.points[model.labels == p] for p in (parent, child))
     distance, nearest = cKDTree(of_a).query(of_b)
     touching = np.argsort(distance)[: max(10, len(of_b) // 20)]

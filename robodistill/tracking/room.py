@@ -16,7 +16,7 @@ from robodistill.tracking.motion import Joint
 _CELL = 0.025  # of the object's size
 _STEPS = 40  # of a range that is looked at, on either side of rest
 _INSIDE = 0.35  # share of a part, more than at rest, that may be inside the other
-# By true motions of lids and temples up to 0.28 is, and 0.4 rad further 0.3 to 0.97 of lids. Drawers are at home inside.
+# by true motions of lids and temples up to 0.28 is, and of lids 0.3 to 0.97 by 0.4 rad more; drawers are at home inside
 
 
 def free_range(model: PartModel, joint: Joint) -> tuple[float, float]:

@@ -215,3 +215,8 @@ def agreement(drawn: Drawn, sight: Sight) -> dict[str, float]:
     spread = np.sqrt((np.square(rendered).mean() + _PLAIN) * (np.square(seen).mean() + _PLAIN))
     structure = float((rendered * seen).mean() / spread)
     return {"overlap": overlap, "color": color, "structure": structure, "contrary": contrary}
+
+
+def likeness(evidence: dict[str, float]) -> float:
+    """What of `agreement` speaks for a pose, as one number."""
+    return evidence["color"] + 0.5 * evidence["overlap"] + 0.3 * evidence["structure"]

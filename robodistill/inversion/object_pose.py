@@ -23,7 +23,7 @@ from robodistill.inversion.align import align
 from robodistill.inversion.estimate import PoseEstimate
 from robodistill.inversion.foreground import change_from, color_space, foreground, matted, shaded_palette
 from robodistill.inversion.minimal import Hypothesis
-from robodistill.inversion.object_fit import Drawn, Sight, agreement, draw_object, fit_pose
+from robodistill.inversion.object_fit import Drawn, Sight, agreement, draw_object, fit_pose, likeness
 from robodistill.inversion.object_views import find_windows, is_apart, make_object_views
 from robodistill.inversion.views import Picture, ViewPose, as_picture
 from robodistill.progress import Progress, silent
@@ -211,8 +211,7 @@ class ObjectFinder:
 
 def rank(evidence: dict[str, float]) -> float:
     """By which hypotheses are ranked: what speaks for one, without what no light explains."""
-    alike = evidence["color"] + 0.5 * evidence["overlap"] + 0.3 * evidence["structure"] + evidence.get("depth", 0.0)
-    return alike - _against(evidence)
+    return likeness(evidence) + evidence.get("depth", 0.0) - _against(evidence)
 
 
 def _against(evidence: dict[str, float]) -> float:

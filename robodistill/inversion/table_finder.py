@@ -78,9 +78,8 @@ class TableFinder(ObjectFinder):
         if found.converged and found.evidence.get("depth", 1.0) > _MEASURED:
             return found
         free = self.find_in(sight, frame.depth, (), progress)
-        if free.T_world_camera is None or found.T_world_camera is None:
-            return found if free.T_world_camera is None else free
-        return free if rank(free.evidence) > rank(found.evidence) else found
+        answers = [it for it in (found, free) if it.T_world_camera is not None]
+        return max(answers, key=lambda it: rank(it.evidence), default=found)
 
     def _near(self, sight: Sight, frame: Frame) -> Frame:
         """Without the table: a low thing would slide along it."""

@@ -14,7 +14,7 @@ import numpy as np
 from robodistill.capture.frame import Frame
 from robodistill.field.gaussians import GaussianField
 from robodistill.inversion.landmarks import to_world
-from robodistill.inversion.object_fit import Drawn, Sight, agreement, draw_object
+from robodistill.inversion.object_fit import Drawn, Sight, agreement, draw_object, likeness
 
 _CELL = 0.01  # of the table, metres
 _RISES = 0.005  # metres above the table from which something stands on it
@@ -185,8 +185,7 @@ def _visible(drawn: Drawn, sight: Sight, T_world_camera: np.ndarray) -> np.ndarr
 
 def _fit(drawn: Drawn, sight: Sight, depth: np.ndarray | None) -> float:
     """How well a drawing fits what is seen."""
-    evidence = agreement(drawn, sight)
-    score = evidence["color"] + 0.5 * evidence["overlap"] + 0.3 * evidence["structure"]
+    score = likeness(agreement(drawn, sight))
     if depth is not None:
         seen = (drawn.alpha > 0.5) & (drawn.depth > 0) & (depth > 0)
         if seen.any():

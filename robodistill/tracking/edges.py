@@ -7,6 +7,8 @@ things are, while boxes about small, bent or half seen parts lean by 10 degrees 
 import cv2
 import numpy as np
 
+from robodistill.tracking.articulation import across
+
 _ASIDE = np.radians(10)  # by which a rectangle is turned to see how sharply a footprint tells its own
 
 
@@ -28,13 +30,11 @@ def principal_axes(points: np.ndarray) -> np.ndarray:
 def standing_edges(points: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, float]:
     """(3, 3) rows: up (3,), unit, and the sides of the smallest rectangle about the footprint of (n, 3) points; and by
     how much a rectangle turned from it is larger: 1 of what is round."""
-    side = np.cross(up, np.eye(3)[np.abs(up).argmin()])
-    side /= np.linalg.norm(side)
-    flat = points @ np.stack([side, np.cross(up, side)], 1)
-    turn = np.radians(cv2.minAreaRect(flat.astype(np.float32))[2])
+    level = across(up)
+    turn = np.radians(cv2.minAreaRect((points @ level.T).astype(np.float32))[2])
 
     def edges(angle: float) -> np.ndarray:
-        along = np.cos(angle) * side + np.sin(angle) * np.cross(up, side)
+        along = np.array([np.cos(angle), np.sin(angle)]) @ level
         return np.stack([up, along, np.cross(up, along)])
 
     least, *others = (np.ptp(points @ edges(turn + aside)[1:].T, axis=0).prod() for aside in (0, -_ASIDE, _ASIDE))

@@ -18,6 +18,11 @@ class Figures:
         """One more value, or several."""
         self.values[case, method, metric, unit].extend(np.atleast_1d(values).tolist())
 
+    def extend(self, others: "Figures") -> None:
+        """With all values of others."""
+        for key, values in others.values.items():
+            self.values[key].extend(values)
+
     def rows(self) -> list[Row]:
         """The mean of each."""
         return [Row(c, how, m, float(np.mean(v)), u, len(v)) for (c, how, m, u), v in self.values.items() if v]

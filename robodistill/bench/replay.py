@@ -5,14 +5,17 @@ same is done here in simulation. A phase's share is that of the trials which cam
 50 mm apart can hold: not the jar, whose lid is wider, nor the scissors, which lie too flat; nor the cabinet.
 """
 
+import contextlib
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from robodistill.bench.figures import Figures
+from robodistill.bench.films import chosen, follow_film, kept
 from robodistill.bench.replay_scene import Demonstration, draw_place, make_demonstration, owners_of, robot_view
 from robodistill.bench.rows import BenchResult
 from robodistill.errors import HonestNo
@@ -26,7 +29,6 @@ from robodistill.planning.workpiece import Workpiece
 from robodistill.progress import Progress, silent
 from robodistill.robots.robot import Robot, load_robot
 from robodistill.tracking.motion import PartMotion
-from robodistill.tracking.track import track_parts
 
 OBJECTS = ("chest", "stapler", "pliers", "laptop", "lamp", "glasses", "casket", "switch", "plug")
 QUICK = ("switch", "casket")
@@ -40,36 +42,42 @@ def bench_replay(
     seeds: Iterable[int],
     quick: bool = False,
     progress: Progress = silent,
-    objects: Sequence[str] = OBJECTS,
+    objects: Sequence[str] = (),
     robot: str = "yumi",
+    film: int | None = None,
+    keep: Path | None = None,
 ) -> BenchResult:
-    """All objects, each filmed once with the first seed and put down in one place a seed; with `quick`, two objects.
+    """All objects, each filmed once and put down in one place a seed; with `quick`, two objects.
 
     Args:
-        objects: Names of `sim articulated`.
+        objects: Names of `sim articulated`, if not `OBJECTS`.
         robot: Name of its file in config/robots.
+        film: Seed of the films; the first of `seeds` where None.
+        keep: Folder for films, what was found in them, and the figures of each trial as soon as they are there; what
+            is there already is taken from it, so that a run can be gone on with. That of `bench tracking` will do.
+
+    Raises:
+        BadInput: There is no such object.
     """
+    from robodistill.sim.articulated import ARTICULATED
+
     seeds, figures = list(seeds), Figures()
-    objects = QUICK if quick else objects
-    with tempfile.TemporaryDirectory() as parent:
-        for k, name in enumerate(objects):
-            it = make_demonstration(Path(parent), name, seeds[0])
-            start = time.perf_counter()
-            motion = follow_film(it)
-            figures.add(name, "ours", "tracking_s", time.perf_counter() - start, "s")
+    film = seeds[0] if film is None else film
+    names = chosen(objects, QUICK if quick else OBJECTS, tuple(ARTICULATED), "objects")
+    for k, name in enumerate(names):
+        with contextlib.nullcontext(keep) if keep else tempfile.TemporaryDirectory() as parent:
+            it = make_demonstration(Path(parent), name, film)
+            motion, seconds = follow_film(it.demo)
+            figures.add(name, "ours", "tracking_s", seconds, "s")
             for n, seed in enumerate(seeds):
-                trial(figures, it, motion, robot, seed, n == 0)
-                progress("bench replay", k * len(seeds) + n + 1, len(objects) * len(seeds), f"{name} {seed}")
+                file = it.demo.folder / f"replay_{robot}_{seed}.json"
+                figures.extend(kept(file, partial(trial, it, motion, robot, seed, n == 0)))
+                progress("bench replay", k * len(seeds) + n + 1, len(names) * len(seeds), f"{name} {seed}")
     return BenchResult(figures.rows())
 
 
 def trial(
-    figures: Figures,
-    it: Demonstration,
-    motion: PartMotion | None,
-    robot_name: str,
-    seed: int,
-    control: bool,
+    it: Demonstration, motion: PartMotion | None, robot_name: str, seed: int, control: bool, figures: Figures
 ) -> None:
     """One place of one object, by the true motion and by the film's (None: it was not followed)."""
     robot, name = load_robot(robot_name), it.demo.truth["object"]
@@ -79,11 +87,11 @@ def trial(
         return
     plan = _planned(figures, ("true_motion", name), robot, robot_name, it.motion, T, it.workpiece)
     if plan is not None:
-        done = rehearse(plan, it.folder, T)
+        done = rehearse(plan, it.demo.folder, T)
         for case in ("true_motion", name):
             figures.add(case, robot_name, "judge_agrees", float(done.verdict.success))
         if control:
-            opened = rehearse(plan, it.folder, T, open_grippers=True)
+            opened = rehearse(plan, it.demo.folder, T, open_grippers=True)
             figures.add("true_motion", robot_name, "open_grippers_fail", float(not opened.verdict.success))
     reached = from_film(it, motion, robot, robot_name, T, seed)
     for case in ("from_film", name):
@@ -111,16 +119,7 @@ def from_film(
     except HonestNo as no:
         early = no.answer.get("stage") in _EARLY
         return [True, True, False] if early else [True, True, True, False]
-    return [True, True, True, True, rehearse(plan, it.folder, T).verdict.success]
-
-
-def follow_film(it: Demonstration) -> PartMotion | None:
-    """The motion as found without any truth; None where the honest answer was that it was not."""
-    film = it.demo.film
-    try:
-        return track_parts(it.demo.field, None, None, film.frames, film.times, it.demo.camera)
-    except HonestNo:
-        return None
+    return [True, True, True, True, rehearse(plan, it.demo.folder, T).verdict.success]
 
 
 def ends_right(it: Demonstration, motion: PartMotion) -> bool:

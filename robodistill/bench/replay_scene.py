@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from robodistill.bench.tracking import Demo, make_demo
+from robodistill.bench.films import Demo, make_demo
 from robodistill.capture.frame import Frame
 from robodistill.geometry.camera import Camera
 from robodistill.grasp.surface import field_surface
@@ -30,7 +30,6 @@ _PLACES = 40  # that are tried
 class Demonstration:
     """A simulated object with its film, and what is true of both."""
 
-    folder: Path
     demo: Demo
     motion: PartMotion
     """The true one."""
@@ -43,15 +42,14 @@ class Demonstration:
 def make_demonstration(parent: Path, name: str, seed: int) -> Demonstration:
     """Simulate, build and label."""
     demo = make_demo(parent, name, seed)
-    folder = parent / f"{name}_{seed}"
     surface = field_surface(demo.field)
-    motion = true_motion(folder, demo)
-    return Demonstration(folder, demo, motion, Workpiece.of_surface(surface, motion.labels), surface.plane)
+    motion = true_motion(demo)
+    return Demonstration(demo, motion, Workpiece.of_surface(surface, motion.labels), surface.plane)
 
 
-def true_motion(folder: Path, demo: Demo) -> PartMotion:
+def true_motion(demo: Demo) -> PartMotion:
     """The motion that a perfect tracker would find."""
-    arrays, names, joints = load_file(folder / "truth.safetensors"), list(demo.truth["parts"]), []
+    arrays, names, joints = load_file(demo.folder / "truth.safetensors"), list(demo.truth["parts"]), []
     for k, it in enumerate(demo.truth["joints"]):
         values = demo.values[:, k] * it["moved"]
         span = float(values.min()), float(values.max())

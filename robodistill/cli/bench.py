@@ -23,8 +23,16 @@ class Bench(Verb):
     """Of grasp and replay: name of a file in config/robots."""
     queries: int | None = None
     """Of grasp: how many at most."""
+    objects: str | None = None
+    """Of tracking and replay: names of `sim articulated`, A,B,..., if not all."""
+    only: str | None = None
+    """Of tracking: which of start, ours, found and rsrd, if not all: first poses; true parts followed; parts found and
+    followed; true parts by RSRD's way."""
+    film: int | None = None
+    """Of replay: seed of the films that are replayed, if not the first of `seeds`."""
     keep: Path | None = None
-    """Of grasp and tracking: folder where what was simulated is kept and taken from, so that a run can go on."""
+    """Of grasp, tracking and replay: folder where what was simulated, and figures of films and trials, are kept and
+    taken from, so that a run can go on."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder for the rows as JSON and Markdown, and plots."""
 
@@ -36,7 +44,8 @@ class Bench(Verb):
         from robodistill.bench.run import parse_seeds, run_bench
 
         seeds = parse_seeds(self.seeds)
-        options = {"robot": self.robot, "queries": self.queries, "keep": self.keep}
+        options = {"robot": self.robot, "queries": self.queries, "film": self.film, "keep": self.keep}
+        options |= {name: text and text.split(",") for name, text in (("objects", self.objects), ("only", self.only))}
         options = {name: value for name, value in options.items() if value is not None}
         result = run_bench(self.name, seeds, self.quick, console.progress, options)
         if self.out:

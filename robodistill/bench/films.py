@@ -1,0 +1,138 @@
+"""Simulated films of articulated objects with what is true of them, made once and kept, and our motion in each."""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from robodistill.bench.figures import Figures
+from robodistill.bench.scans import true_parts
+from robodistill.capture.open import open_capture
+from robodistill.capture.read import read_json
+from robodistill.capture.video import Video, read_video
+from robodistill.capture.write import write_whole
+from robodistill.config import BuildConfig, FeaturesConfig, ShapeConfig
+from robodistill.errors import BadInput, HonestNo
+from robodistill.field.gaussians import GaussianField
+from robodistill.geometry.camera import Camera
+from robodistill.pipeline.build import build_field
+from robodistill.pipeline.track import read_film_camera
+from robodistill.tracking.motion import PartMotion
+from robodistill.tracking.track import track_parts
+
+# features of correspondence have no kinds that shape could tell
+_VISUAL = FeaturesConfig(teacher="builtin:head=looks", shape=ShapeConfig(weight=0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Demo:
+    """A simulated scan and film with what is true of them."""
+
+    folder: Path
+    field: GaussianField
+    labels: np.ndarray
+    """(N,) true part of each Gaussian, -1 for none."""
+    truth: dict
+    Ts_camera_part: np.ndarray
+    """(T, P, 4, 4)."""
+    values: np.ndarray
+    """(T, J)."""
+    film: Video
+    camera: Camera
+
+
+def film_folder(parent: Path, name: str, seed: int) -> Path:
+    """Where an object's film is kept."""
+    return Path(parent) / f"{name}_{seed}"
+
+
+def make_demo(parent: Path, name: str, seed: int) -> Demo:
+    """Simulated, built and labelled, where it is not there already."""
+    from robodistill.sim.articulated.make import make_articulated
+
+    folder = film_folder(parent, name, seed)
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=parent) as room:
+            made = Path(room) / "film"
+            make_articulated(name, seed, made, hand=True)
+            build_field(made / "scan", made / "object.field", BuildConfig(features=FeaturesConfig(way="none")))
+            os.rename(made, folder)
+    return read_demo(folder)
+
+
+def read_demo(folder: Path) -> Demo:
+    """What `make_demo` left in a folder."""
+    field = GaussianField.load(folder / "object.field")
+    labels = true_parts(folder / "scan", field, open_capture(folder / "scan").frames())
+    truth = load_file(folder / "truth.safetensors")
+    return Demo(
+        folder,
+        field,
+        labels.numpy() - 1,
+        read_json(folder / "truth.json"),
+        truth["Ts_camera_part"],
+        truth["values"],
+        read_video(folder / "demo.mp4"),
+        read_film_camera(folder / "demo_camera.json"),
+    )
+
+
+def with_looks(demo: Demo) -> Demo:
+    """With the features that stand in for DINO in RSRD's way."""
+    path = demo.folder / "looks.field"
+    if not path.exists():
+        build_field(demo.folder / "scan", path, BuildConfig(features=_VISUAL))
+    field = GaussianField.load(path)
+    labels = true_parts(demo.folder / "scan", field, open_capture(demo.folder / "scan").frames())
+    return replace(demo, field=field, labels=labels.numpy() - 1)
+
+
+def follow_film(demo: Demo) -> tuple[PartMotion | None, float]:
+    """The motion as found without any truth, None where the honest answer was that it was not; and seconds.
+
+    Kept beside the film, and taken from there.
+    """
+    told, found = demo.folder / "found.json", demo.folder / "found_motion.json"
+    if not told.exists():
+        start, motion, reason = time.perf_counter(), None, ""
+        try:
+            motion = track_parts(demo.field, None, None, demo.film.frames, demo.film.times, demo.camera)
+        except HonestNo as no:
+            reason = str(no)
+        seconds = time.perf_counter() - start
+        if motion is not None:
+            motion.save(found, overwrite=True)
+        write_whole(told, json.dumps({"seconds": seconds, "no": reason}).encode())
+    answer = read_json(told)
+    return None if answer["no"] else PartMotion.load(found), answer["seconds"]
+
+
+def kept(file: Path, measure: Callable[[Figures], None]) -> Figures:
+    """Figures that a file has, or that are measured now and are in it from then on."""
+    if not file.exists():
+        figures = Figures()
+        measure(figures)
+        rows = [[*key, values] for key, values in figures.values.items()]
+        write_whole(file, json.dumps({"figures": rows}).encode())
+    figures = Figures()
+    for case, method, metric, unit, values in read_json(file)["figures"]:
+        figures.add(case, method, metric, values, unit)
+    return figures
+
+
+def chosen(asked: Sequence[str], usual: tuple[str, ...], known: tuple[str, ...], what: str) -> tuple[str, ...]:
+    """What is asked for, or the usual.
+
+    Raises:
+        BadInput: Something unknown is.
+    """
+    if unknown := set(asked) - set(known):
+        raise BadInput(f"--{what} {','.join(sorted(unknown))}: there are {', '.join(known)}")
+    return tuple(asked) or usual

@@ -71,6 +71,19 @@ def test_hidden_frames_are_bridged_and_lost_ones_overruled():
     assert errors(alone, apart)[[10, 20]].min() > 0.01
 
 
+def test_what_is_not_shown_at_all_may_be_rounded_below_nought():
+    """A direction whose curvature came out at -1e-4 of 1e6 is left alone, not an error."""
+    states = [replace(state, values=state.values + 0.02) for state in way()]
+    quadratics = [quadratic(a, b, TREE) for a, b in zip(way(), states, strict=True)]
+    for t in range(10, 20):  # along x
+        H, g = quadratics[t].H.copy(), quadratics[t].g.copy()
+        for k in (0, 6):
+            H[k], H[:, k], H[k, k], g[k] = 0, 0, -1e-4, 0
+        quadratics[t] = replace(quadratics[t], H=H, g=g)
+    tree, found, _ = bundled(TREE, states, quadratics, PRIOR, None)
+    assert errors(states).max() > 0.0005 and errors(found, tree).max() < 1e-4
+
+
 def test_joints_are_moved_by_all_frames():
     """A hinge 6 mm and 3 degrees off comes to its place, its uncertainty as small; states follow it."""
     off = TREE.reshaped(np.array([0.05, 0.0, 0.006, -0.003]))

@@ -22,6 +22,7 @@ _VALUE = 0.003  # metres that a joint's outer points change their step by
 _OBJECTION = 30.0  # of a frame, that halves its weight
 _DOUBT = 0.02  # weight of all frames before it is known which of them go with the others
 _ROUNDS = 4  # of weighing
+_DAMPING = (0.0, 1e-9, 1e-7, 1e-5)  # of the largest curvature: the least that does
 _ALIKE = 30.0  # frames that err together
 _SEEN = 0.5  # share of each part that a frame must agree with to tell of joints
 
@@ -78,7 +79,7 @@ def bundled(
             right[rows] += weight * frame.b
             cross[rows] = weight * frame.cross
             shape, slope = shape + weight * frame.shape, slope + weight * frame.slope
-        solved = solveh_banded(system, np.column_stack([cross, right]), lower=True)
+        solved = _solved(system, np.column_stack([cross, right]))
         left = np.linalg.inv(shape - cross.T @ solved[:, :-1])
         y = -left @ (slope - cross.T @ solved[:, -1])
         x = (-solved[:, -1] - solved[:, :-1] @ y).reshape(count, freedoms)
@@ -86,6 +87,21 @@ def bundled(
         weights = (1 + np.array(objections) / _OBJECTION) ** -2.0
     moved = [articulation.moved(state, step) for state, step in zip(states, x, strict=True)]
     return articulation.reshaped(y), moved, left * _ALIKE
+
+
+def _solved(band: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """What a lower band (b, n) times gives (n, k).
+
+    Pictures are in single precision: what they do not show at all may come out a little below nought.
+    """
+    for damping in _DAMPING:
+        damped = band.copy()
+        damped[0] += damping * band[0].max()
+        try:
+            return solveh_banded(damped, right, lower=True)
+        except np.linalg.LinAlgError as error:
+            failed = error
+    raise failed
 
 
 def _frame(articulation: Articulation, state: State, q: Quadratic) -> _Frame:

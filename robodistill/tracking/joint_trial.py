@@ -6,7 +6,7 @@ frame. So all likely joints are, in small; the best are solved for in full, as `
 are nearest is taken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,7 +37,9 @@ _MUCH = 0.6  # of what the nearest joint brings against rest, that another may b
 _PRICE = {"prismatic": 0.0, "revolute": 0.03, "screw": 0.035}  # of the cost, that a kind must gain over no price
 _LOOSE, _GAP = 0.04, 0.04  # of the cost, for a child that leaves its parent by so much of the object's size
 _NEXT, _OUTER = 0.02, 0.1  # share of its points that stays next to it, and of its values that may lie outside
-_ASKEW, _OBLIQUE = 0.01, np.sin(np.radians(3))  # of the cost, for an axis that lies so far from any edge
+_NEAREST = np.radians(45)  # from an edge that it may be along
+_OBLIQUE = np.radians(3)  # from any edge
+_ASKEW = 0.01  # of the cost, for an axis that lies further from them; twice that if they do not even draw it
 _RISE = 0.004  # metres along its axis that make a turn a screw
 _FAR = 1.5  # of the object's size from a part at which a hinge is a slide
 
@@ -103,8 +105,9 @@ def try_joints(
     if not known and (_costs(looks, tried[best[0]][0], np.zeros(1)).mean() - finer[best[0]][1].mean()) < _MOVES:
         return Trial(found, rest.joint, chosen, rest.Ts, 0.0, rest.cost, rest.cost - free)
     starts = [replace(tried[k][0], values=finer[k][0]) for k in best]
-    if known:  # as the free poses have it, too
-        starts.append(replace(found, values=found.values[chosen]))
+    if known:  # as the free poses have it, too, and along the edge that is nearest to that
+        as_found = replace(found, values=found.values[chosen])
+        starts += [as_found, *_along_edge(model, as_found, _NEAREST)]
     found_each = [solved(joint) for joint in starts]
     best = _chosen(model, found_each, rest)
     if best.joint.kind == "revolute":
@@ -113,10 +116,15 @@ def try_joints(
     gain = (rest.cost - best.cost) / max(abs(best.cost), 1e-9)
     if gain < _STILL:
         return Trial(found, rest.joint, chosen, rest.Ts, gain, rest.cost, rest.cost - free)
-    joint, turn = best.joint, to_edge(model, best.joint)
-    if turn is not None:
-        joint = replace(joint, axis=Rotation.from_rotvec(turn).as_matrix() @ joint.axis)
+    joint = next(_along_edge(model, best.joint), best.joint)
     return Trial(found, joint, chosen, best.Ts, gain, best.cost, best.cost - free)
+
+
+def _along_edge(model: PartModel, joint: Joint, *within: float) -> Iterator[Joint]:
+    """The joint along an edge, see `to_edge`, if there is one."""
+    turn = to_edge(model, joint, *within)
+    if turn is not None:
+        yield replace(joint, axis=Rotation.from_rotvec(turn).as_matrix() @ joint.axis)
 
 
 def _look(
@@ -226,7 +234,7 @@ def _chosen(model: PartModel, solved: list[_Solved], rest: _Solved) -> _Solved:
         if joint.kind != "prismatic" and slides and off_axis(model, joint) > _FAR * model.size:
             return np.inf  # a slide
         turn = to_edge(model, joint)
-        oblique = turn is None or np.linalg.norm(turn) > _OBLIQUE
+        oblique = 2 if turn is None else int(np.linalg.norm(turn) > _OBLIQUE)
         return _PRICE[joint.kind] + _ASKEW * oblique + _LOOSE * _leaves(model, joint)
 
     return min(solved, key=lambda it: it.cost + scale * price(it.joint))

@@ -167,8 +167,8 @@ def reach(model: PartModel, joint: Joint) -> float:
     return float(np.hypot(np.quantile(arm, 0.9), joint.pitch))
 
 
-def to_edge(model: PartModel, joint: Joint) -> np.ndarray | None:
-    """(3,) turn from a joint's axis to the direction that it is likely along; None if all are far off.
+def to_edge(model: PartModel, joint: Joint, within: float = _EDGE_REACH) -> np.ndarray | None:
+    """(3,) turn from a joint's axis to the direction that it is likely along; None if all are further off than so, rad.
 
     Of what stood when it was scanned: upright, or along a side of the sharper of both parts' footprints, if that is
     sharp. Else what slides does so along the box of its larger part; how far towards the camera, pictures hardly show.
@@ -187,8 +187,9 @@ def to_edge(model: PartModel, joint: Joint) -> np.ndarray | None:
     for edges in sets:
         edges = edges * np.sign(edges @ joint.axis)[:, None]
         turn = np.cross(joint.axis, edges[(edges @ joint.axis).argmax()])
-        if np.linalg.norm(turn) < np.sin(_EDGE_REACH):
-            return turn
+        sine = np.linalg.norm(turn)
+        if sine < np.sin(within):
+            return turn * np.arcsin(sine) / max(sine, 1e-12)
     return None
 
 

@@ -78,8 +78,18 @@ def test_unknown_names_are_named_with_those_that_there_are(options):
 
 def test_a_replay_run_goes_on_where_it_stopped(monkeypatch, tmp_path):
     """Films are followed once, trials are made once, and the control is that of the first place."""
-    tried, demo = [], SimpleNamespace(folder=tmp_path / "plug_3")
-    monkeypatch.setattr(replay, "make_demonstration", lambda parent, name, seed: SimpleNamespace(demo=demo, seed=seed))
+    tried, drawn = [], []
+
+    def made(parent, name, seed):
+        demo = SimpleNamespace(folder=tmp_path / f"plug_{seed}", truth={"seed": seed})
+        return SimpleNamespace(demo=demo, seed=seed)
+
+    def draw(it, robot, name, place):
+        drawn.append(it.seed)
+        return None if it.seed < 5 else np.eye(4)
+
+    monkeypatch.setattr(replay, "make_demonstration", made)
+    monkeypatch.setattr(replay, "draw_place", draw)
     monkeypatch.setattr(replay, "follow_film", lambda demo: (None, 2.0))
 
     def trial(it, motion, robot, seed, control, figures):
@@ -90,7 +100,9 @@ def test_a_replay_run_goes_on_where_it_stopped(monkeypatch, tmp_path):
     run = {"objects": ["plug"], "film": 3, "keep": tmp_path}
     replay.bench_replay([10, 11], **run)
     result = replay.bench_replay([10, 11, 13], **run)
-    assert tried == [(3, "yumi", 10, True), (3, "yumi", 11, False), (3, "yumi", 13, False)]
+    assert drawn == [3, 4, 5]  # the first that can be held, asked for once
+    assert tried == [(5, "yumi", 10, True), (5, "yumi", 11, False), (5, "yumi", 13, False)]
+    assert _value(result, "plug", "ours", "film") == (5.0, 1)
     assert _value(result, "from_film", "yumi", "end_to_end") == (pytest.approx(2 / 3), 3)
     assert _value(result, "plug", "ours", "tracking_s") == (2.0, 1)
 

@@ -6,6 +6,7 @@ same is done here in simulation. A phase's share is that of the trials which cam
 """
 
 import contextlib
+import json
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,8 @@ from robodistill.bench.figures import Figures
 from robodistill.bench.films import chosen, follow_film, kept
 from robodistill.bench.replay_scene import Demonstration, draw_place, make_demonstration, owners_of, robot_view
 from robodistill.bench.rows import BenchResult
+from robodistill.capture.read import read_json
+from robodistill.capture.write import write_whole
 from robodistill.errors import HonestNo
 from robodistill.grasp.surface import field_surface
 from robodistill.inversion.twist import pose_error
@@ -33,6 +36,7 @@ from robodistill.tracking.motion import PartMotion
 OBJECTS = ("chest", "stapler", "pliers", "laptop", "lamp", "glasses", "casket", "switch", "plug")
 QUICK = ("switch", "casket")
 PHASES = ("start", "tracking", "grasp", "plan", "motion")
+_FILMS = 10  # that are asked for one of a thing that can be held
 _NEAR, _TURNED = 0.01, np.radians(3)  # metres, rad: a start pose that is right
 _ENDS, _LEANS = 0.01, np.radians(10)  # that a tracked part may end from its place
 _EARLY = ("task", "grasp", "reach")  # stages of the planner that are about grasps
@@ -52,7 +56,8 @@ def bench_replay(
     Args:
         objects: Names of `sim articulated`, if not `OBJECTS`.
         robot: Name of its file in config/robots.
-        film: Seed of the films; the first of `seeds` where None.
+        film: Seed of the films, the first of `seeds` where None; of a thing with which these hands can begin nowhere
+            in the place of the first seed, the next film is taken.
         keep: Folder for films, what was found in them, and the figures of each trial as soon as they are there; what
             is there already is taken from it, so that a run can be gone on with. That of `bench tracking` will do.
 
@@ -66,14 +71,32 @@ def bench_replay(
     names = chosen(objects, QUICK if quick else OBJECTS, tuple(ARTICULATED), "objects")
     for k, name in enumerate(names):
         with contextlib.nullcontext(keep) if keep else tempfile.TemporaryDirectory() as parent:
-            it = make_demonstration(Path(parent), name, film)
+            it = _demonstration(Path(parent), name, film, robot, seeds[0])
             motion, seconds = follow_film(it.demo)
+            figures.add(name, "ours", "film", float(it.demo.truth["seed"]))
             figures.add(name, "ours", "tracking_s", seconds, "s")
             for n, seed in enumerate(seeds):
                 file = it.demo.folder / f"replay_{robot}_{seed}.json"
                 figures.extend(kept(file, partial(trial, it, motion, robot, seed, n == 0)))
                 progress("bench replay", k * len(seeds) + n + 1, len(names) * len(seeds), f"{name} {seed}")
     return BenchResult(figures.rows())
+
+
+def _demonstration(parent: Path, name: str, film: int, robot: str, place: int) -> Demonstration:
+    """The first film whose thing these hands can begin with somewhere; the first of all where none of some can be."""
+    told = parent / f"{name}_{film}_{robot}.json"
+    if told.exists():
+        return make_demonstration(parent, name, read_json(told)["film"])
+    first = None
+    for seed in range(film, film + _FILMS):
+        it = make_demonstration(parent, name, seed)
+        first = first or it
+        if draw_place(it, load_robot(robot), robot, place) is not None:
+            break
+    else:
+        it = first
+    write_whole(told, json.dumps({"film": it.demo.truth["seed"]}).encode())
+    return it
 
 
 def trial(

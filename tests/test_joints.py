@@ -207,6 +207,19 @@ def test_rivals_are_as_likely_as_the_tree():
     assert len(tree) == 2 and len(rivals) == 1 and len(pairs) == 3
 
 
+def test_what_a_lost_part_hangs_on_is_not_told_by_where_it_was_thought_to_be():
+    """Nothing moves with it: the pair that is not in the tree is its rival, though it seems far less likely."""
+    rng = np.random.default_rng(5)
+    row = [CLOUD + [0.1 * k, 0, 0] for k in range(3)]
+    path, y = carried(rng), np.array([0, 1.0, 0])
+    first = turning(y, np.array([0.05, 0, 0]), opening(rng, 0.7))
+    astray = [path, path @ first, noisy(carried(rng), row[2].mean(0), rng, 0.01, 10)]
+    Ts = np.stack([noisy(T, p.mean(0), rng, 0.001, 0.5) for T, p in zip(astray, row, strict=True)], 1)
+    tree, rivals = fit_tree(Ts, row, free=False)
+    pairs = [{j.parent, j.child} for j in (*tree, *rivals)]
+    assert {0, 1} in pairs[:2] and {0, 2} in pairs and {1, 2} in pairs
+
+
 @pytest.mark.parametrize("kind", ["revolute", "prismatic", "screw"])
 def test_a_joint_turned_round_is_the_same_motion(kind):
     """What the child does as seen from the parent, backwards, the parent does as seen from the child."""

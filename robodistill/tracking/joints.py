@@ -133,7 +133,13 @@ def fit_tree(
     for k in range(parts):
         worst = np.minimum(worst, np.maximum(worst[:, k, None], worst[k]))
     others = found.keys() - {tuple(sorted(link)) for link in tree}
-    rivals = [found[pair].joint for pair in sorted(others) if cost[pair] < worst[pair] + _MARGIN]
+    # where poses show no joint at all, they do not say between which parts it is either
+    blind = any(found[tuple(sorted(link))].bound <= 0 for link in tree)
+    rivals = [
+        found[pair].joint
+        for pair in sorted(others)
+        if cost[pair] < worst[pair] + _MARGIN or (blind and found[pair].bound <= 0)
+    ]
     joints = []
     for a, b in tree:
         both = weights[:, a] * weights[:, b]

@@ -33,16 +33,15 @@ _EVERY = 3  # of the frames that are followed one in so many is asked
 _MOST = 5  # parts
 _PRICE = 0.04  # that a part must bring, for the root of the whole's cost: what is by chance grows so with its pixels
 _SPLITS, _BRIEF, _KEPT = 20, 3, 4  # that are tried in one of so many pictures, and of these in all
-_MOVES, _SOLVED, _ROUNDS = 4, 2, 3  # that are looked at, that are solved for, and how often
+_MOVES, _ROUNDS = 4, 3  # that are tried, and how often
 _ALIKE = 0.03  # of the Gaussians, in which two splits must differ
-_TRIES = 1 + (_MOST - 1) * (_SPLITS + _KEPT + 2 * _ROUNDS * (_MOVES + 1 + _SOLVED) + 4)  # more than most films take
+_TRIES = 1 + (_MOST - 1) * (_SPLITS + _KEPT + 2 * _ROUNDS * (_MOVES + 1) + 4)  # more than most films take
 _BETTER = 0.2  # of the price, that a move must bring
 _FURTHER = 3  # times as far, that pieces may go from frame to frame where they are followed once more
 _SEEN = 0.2  # of the object, in the median frame, without which nothing is searched for
 _LEAST = 0.03  # of the object's Gaussians that a part has
 _INSIDE = 0.7  # of a piece that is in the part which it is split from
 _STEPS = 4  # at most, of a solve: tries compare that start alike
-_BRIEF_STEPS = 2  # of these in few pictures
 _LINK = 0.12  # robust error that a border costs a link of alike Gaussians
 
 
@@ -58,8 +57,6 @@ class _Found:
     """Two parts whose border is asked for."""
     gain: float = 0.0
     """What they bring by moving apart, thousands of pixels in the mean picture."""
-    tied: np.ndarray | None = None
-    """(T, P, 4, 4) the poses if these two move as one."""
 
     @property
     def parts(self) -> int:
@@ -97,16 +94,14 @@ def search_parts(
     """
     search = _Search(whole, branches, frames, camera, T_first, background, config, progress)
     best = search.solved(whole.labels)
-    check_seen(search.follow_pieces(few, config.jump), _SEEN)
-    search.follow_pieces(few, _FURTHER * config.jump)  # what was lost once may be kept so
+    check_seen(search.follow(few), _SEEN)
+    search.follow(few, _FURTHER * config.jump)  # what was lost once may be kept so
     search.price = _PRICE * np.sqrt(abs(best.cost))
     while best.parts < _MOST:
-        tries = side_by_side(partial(search.split, best, brief=True), search.splits(best.labels))
-        kept = [(it.labels, it.pair) for it in sorted(tries, key=lambda it: -it.gain)[:_KEPT] if it.gain > 0]
-        kept = [it for it in side_by_side(partial(search.split, best), kept) if it.gain > 0]
-        if not kept:
-            break
-        found = search.improved(max(kept, key=lambda it: it.gain))
+        tries = side_by_side(lambda split: search.parted(*split, every=_BRIEF), search.splits(best.labels))
+        kept = sorted(tries, key=lambda it: -it.gain)[:_KEPT]
+        kept = side_by_side(lambda it: search.parted(it.labels, it.pair), kept)
+        found = search.improved(max(kept, key=lambda it: it.gain, default=best))
         if found.gain < search.price:
             break
         # followed as parts their motions are better, and so are their borders
@@ -131,7 +126,7 @@ class _Search:
         progress: Progress,
     ) -> None:
         self.whole, self.progress, self.tried, self.price = whole, progress, 0, 0.0
-        self.config, self.lean = config, replace(config, fine_steps=_STEPS)
+        self.config, self.lean = config, replace(config, fine_steps=min(_STEPS, config.fine_steps))
         self.branches, self.links = branches, alike(whole.field)
         self.frames, self.camera, self.T_first = frames, camera, T_first
         self.background = background
@@ -139,29 +134,21 @@ class _Search:
         self.bank = MotionBank(whole, self.pictures)
         self.follow(whole.labels)
 
-    def follow(self, labels: np.ndarray, config: TrackingConfig | None = None, seek: bool = True) -> list[Quadratic]:
-        """Parts through the film, into the bank."""
+    def follow(self, labels: np.ndarray, jump: float | None = None) -> list[Quadratic]:
+        """Parts through the film, into the bank; metres that they may jump from frame to frame, if not the usual."""
         model = self._model(labels)
         Ts = np.tile(self.T_first, (model.parts, 1, 1))
-        known = {"progress": self.progress, "background": self.background, "seek": seek}
-        followed = follow(model, self.frames, self.camera, Ts, config or self.config, **known)
+        known = {"progress": self.progress, "background": self.background}
+        config = self.config if jump is None else replace(self.config, jump=jump)
+        followed = follow(model, self.frames, self.camera, Ts, config, **known)
         self.bank.add(followed.Ts_camera_part[::_EVERY], followed.quadratics[::_EVERY])
         return followed.quadratics
-
-    def follow_pieces(self, labels: np.ndarray, jump: float) -> list[Quadratic]:
-        """The same in fewer steps, lost ones left alone; metres that they may jump from frame to frame."""
-        return self.follow(labels, replace(self.lean, jump=jump), seek=False)
 
     def _model(self, labels: np.ndarray) -> PartModel:
         return replace(self.whole, labels=labels)
 
     def solved(
-        self,
-        labels: np.ndarray,
-        starts: np.ndarray | None = None,
-        every: int = 1,
-        tied: tuple[int, int] | None = None,
-        steps: int = _STEPS,
+        self, labels: np.ndarray, starts: np.ndarray | None = None, every: int = 1, tied: tuple[int, int] | None = None
     ) -> _Found:
         """Parts with the poses that pictures show near given ones (T, P, 4, 4), or near the bank's.
 
@@ -172,10 +159,10 @@ class _Search:
         each = np.arange(model.parts)
         groups = each if tied is None else merged(each, [tied], model.parts)
         along = FreeParts(model.centers) if tied is None else Tied(model.centers, groups)
-        follower = Follower(model, replace(self.lean, fine_steps=steps), along)
-        starts = self.bank.starts(groups[labels])[:, groups][::every] if starts is None else starts
+        follower = Follower(model, self.lean, along)
+        starts = self.bank.starts(groups[labels])[:, groups] if starts is None else starts
         poses, quadratics, lights = [], [], None
-        for picture, start in zip(self.pictures[::every], starts, strict=True):
+        for picture, start in zip(self.pictures[::every], starts[::every], strict=True):
             Ts, q = follower.solve(picture, start, start, lights, wide=False)
             lights = q.sure_lights
             poses.append(Ts)
@@ -184,27 +171,12 @@ class _Search:
         self.progress("parts", min(self.tried, _TRIES), _TRIES, f"{model.parts} tried")
         return _Found(labels, np.stack(poses), quadratics)
 
-    def parted(self, labels: np.ndarray, pair: tuple[int, int], starts: np.ndarray | None = None) -> _Found:
+    def parted(
+        self, labels: np.ndarray, pair: tuple[int, int], starts: np.ndarray | None = None, every: int = 1
+    ) -> _Found:
         """Parts solved for, and what two of them bring by moving apart."""
-        return self._with_gain(self.solved(labels, starts), pair, self.solved(labels, None, 1, pair))
-
-    def split(self, whole: _Found, split: tuple[np.ndarray, tuple[int, int]], brief: bool = False) -> _Found:
-        """One part more, labels and the pair of it and the one that it was split from: these two as one are known."""
-        every, steps = (_BRIEF, _BRIEF_STEPS) if brief else (1, _STEPS)
-        labels, (part, new) = split
-        known = whole.Ts[::every]
-        known = np.concatenate([known, known[:, part, None]], 1)
-        tied = self.solved(labels, known, every, (part, new), steps)
-        return self._with_gain(self.solved(labels, None, every, steps=steps), (part, new), tied)
-
-    def moved(self, found: _Found, labels: np.ndarray) -> _Found:
-        """With the border of its pair elsewhere: the two as one move as they did."""
-        tied = self.solved(labels, found.tied, 1, found.pair)
-        return self._with_gain(self.solved(labels, found.Ts), found.pair, tied)
-
-    @staticmethod
-    def _with_gain(found: _Found, pair: tuple[int, int], tied: _Found) -> _Found:
-        return replace(found, pair=pair, gain=tied.cost - found.cost, tied=tied.Ts)
+        found = self.solved(labels, starts, every)
+        return replace(found, pair=pair, gain=self.solved(labels, None, every, pair).cost - found.cost)
 
     def splits(self, labels: np.ndarray) -> list[tuple[np.ndarray, tuple[int, int]]]:
         """(N,) labels with one part more, the likeliest first: a piece of one part that some motion suits better; and
@@ -230,8 +202,8 @@ class _Search:
 
     def improved(self, found: _Found) -> _Found:
         """With pieces moved across the border that is asked for, and it cut anew, as long as that pays."""
-        for _ in range(_ROUNDS):
-            tries = side_by_side(partial(self.moved, found), self._nearest_moves(found))
+        for _ in range(_ROUNDS if found.parts > 1 else 0):
+            tries = side_by_side(partial(self.parted, pair=found.pair, starts=found.Ts), self._moves(found))
             best = max(tries, key=lambda it: it.gain, default=found)
             if best.gain < found.gain + _BETTER * self.price:
                 break
@@ -242,7 +214,7 @@ class _Search:
         """With every border improved: that of the pair at hand, then of all others, which a split may have bettered."""
         found, pair = self.improved(found), found.pair
         for other in itertools.combinations(range(found.parts), 2):
-            if set(other) != set(pair) and self._touch(found.labels, other):
+            if set(other) != set(pair):
                 found = self.improved(self.parted(found.labels, other, found.Ts))
         return found
 
@@ -256,17 +228,6 @@ class _Search:
                 break
             found = self.solved(merged(found.labels, [pairs[int(np.argmin(costs))]], found.parts))
         return found
-
-    def _touch(self, labels: np.ndarray, pair: tuple[int, int]) -> bool:
-        """Whether two parts have a border."""
-        ends = labels[self.links.row], labels[self.links.col]
-        return any(((ends[0] == a) & (ends[1] == b)).any() for a, b in (pair, pair[::-1]))
-
-    def _nearest_moves(self, found: _Found) -> list[np.ndarray]:
-        """Those of `_moves` with which the pictures are nearest, poses being what they are."""
-        moves = list(self._moves(found))
-        nearest = side_by_side(partial(self.solved, starts=found.Ts, steps=0), moves)
-        return [moves[k] for k in np.argsort([it.cost for it in nearest])[:_SOLVED]]
 
     def _moves(self, found: _Found) -> Iterator[np.ndarray]:
         """(N,) labels near those that were found, that the motions of their parts speak for."""

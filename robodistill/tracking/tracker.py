@@ -176,7 +176,6 @@ def follow(
     usable: Sequence[np.ndarray] | None = None,
     progress: Progress = silent,
     background: Background | None = None,
-    seek: bool = True,
 ) -> Followed:
     """Follow the parts through a video from a fixed camera.
 
@@ -185,7 +184,6 @@ def follow(
         Ts_first: (P, 4, 4) poses in the first frame, right to a few percent of the object's size.
         usable: (H, W) weights of each frame's pixels, 0 on people, where something says so.
         background: That is known already; where None it is learned from frame to frame.
-        seek: Whether lost parts are looked for.
     """
     config = config or TrackingConfig()
     follower = Follower(model, config, FreeParts(model.centers))
@@ -198,7 +196,7 @@ def follow(
         picture = picture_of(image, camera, background, None if usable is None else usable[k])
         start = follower.best_start(picture, _predictions(poses) if poses else [Ts_first], lights)
         Ts, q = follower.rejoined(picture, *follower.solve(picture, start, start, lights))
-        if seek and k % _EVERY == 0:
+        if k % _EVERY == 0:
             Ts, q = lost.found(picture, Ts, q)
         lights = q.sure_lights
         poses.append(Ts)

@@ -124,7 +124,7 @@ def test_axes_stand_or_lie_along_a_footprint(scan: tuple):
         assert parts.sharpness[1] > 1.1 and (parts.sharpness[0] < 1.2) == base_is_round
         hinge = replace(HINGE, axis=Rotation.from_euler("yz", [0.1, 0.38]).apply([1.0, 0, 0]))
         found = Rotation.from_rotvec(to_edge(parts, hinge)).apply(hinge.axis)
-        assert np.degrees(np.arccos(abs(found @ turned[:, 0]))) < 0.7  # a turn is told by its sine
+        assert np.degrees(np.arccos(abs(found @ turned[:, 0]))) < 0.7
     keep = (round_ == 0) & (np.linalg.norm(model.points[:, :2], axis=1) < 0.05)
     disc = replace(model.field, means=torch.from_numpy(model.points).float()).select(torch.from_numpy(keep))
     halves = PartModel(disc, (disc.means[:, 2] > 0).int().numpy(), up)

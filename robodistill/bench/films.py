@@ -69,13 +69,10 @@ def make_demo(parent: Path, name: str, seed: int) -> Demo:
 
 def read_demo(folder: Path) -> Demo:
     """What `make_demo` left in a folder."""
-    field = GaussianField.load(folder / "object.field")
-    labels = true_parts(folder / "scan", field, open_capture(folder / "scan").frames())
     truth = load_file(folder / "truth.safetensors")
     return Demo(
         folder,
-        field,
-        labels.numpy() - 1,
+        *_labelled(folder, "object.field"),
         read_json(folder / "truth.json"),
         truth["Ts_camera_part"],
         truth["values"],
@@ -89,9 +86,14 @@ def with_looks(demo: Demo) -> Demo:
     path = demo.folder / "looks.field"
     if not path.exists():
         build_field(demo.folder / "scan", path, BuildConfig(features=_VISUAL))
-    field = GaussianField.load(path)
-    labels = true_parts(demo.folder / "scan", field, open_capture(demo.folder / "scan").frames())
-    return replace(demo, field=field, labels=labels.numpy() - 1)
+    field, labels = _labelled(demo.folder, path.name)
+    return replace(demo, field=field, labels=labels)
+
+
+def _labelled(folder: Path, name: str) -> tuple[GaussianField, np.ndarray]:
+    """A field of the scan, and (N,) its true parts."""
+    field = GaussianField.load(folder / name)
+    return field, true_parts(folder / "scan", field, open_capture(folder / "scan").frames()).numpy() - 1
 
 
 def follow_film(demo: Demo) -> tuple[PartMotion | None, float]:

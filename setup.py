@@ -65,8 +65,8 @@ setup(
     ext_modules=[
         Extension(
             f"{NAME}.raster._kernel",
-            sources=sorted(glob(f"{NAME}/raster/csrc/*.cpp")),
-            depends=sorted(glob(f"{NAME}/raster/csrc/*.h*")),
+            sources=sorted(glob(f"{NAME}/*/csrc/*.cpp")),
+            depends=sorted(glob(f"{NAME}/*/csrc/*.h*")),
             extra_compile_args=compile_flags(),
             extra_link_args=["-fopenmp"],
             language="c++",

@@ -120,7 +120,7 @@ set_up_python() {
     "$python" -c '' 2>/dev/null || stop "$venv holds no working Python: remove that folder and call make again"
     local installed built
     installed=$(digest constraints.txt pyproject.toml setup.py)
-    built=$(digest setup.py robodistill/raster/csrc/*)
+    built=$(digest setup.py robodistill/*/csrc/*)
     # What the tests need includes what the demo needs.
     if ! holds "$venv/.robodistill-$purpose" "$installed" && ! holds "$venv/.robodistill-test" "$installed"; then
         install_packages

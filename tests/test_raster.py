@@ -173,7 +173,7 @@ def test_twin_runs_where_the_kernel_is_missing(monkeypatch, caplog):
         raise MissingPart("no compiler")
 
     monkeypatch.setattr(module, "load_kernel", missing)
-    module._kernel_is_there.cache_clear()
+    module.kernel_is_there.cache_clear()
     try:
         scene = random_scene(0, n=20)
         image, _, meta = rasterize(*scene.args())
@@ -182,4 +182,4 @@ def test_twin_runs_where_the_kernel_is_missing(monkeypatch, caplog):
         assert [r.message for r in caplog.records if "slower" in r.message] == [r.message for r in caplog.records]
         assert len(caplog.records) == 1
     finally:
-        module._kernel_is_there.cache_clear()
+        module.kernel_is_there.cache_clear()

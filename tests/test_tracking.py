@@ -12,10 +12,12 @@ from robodistill.errors import BadInput, HonestNo, UnsupportedVersion
 from robodistill.tracking.articulation import Articulation, State, Tied, in_order, joint_motion, moved_parts
 from robodistill.tracking.background import Background
 from robodistill.tracking.joint_trial import try_joints
+from robodistill.tracking.layers import Window
 from robodistill.tracking.look import Look
-from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint, PartMotion
-from robodistill.tracking.photometric import Picture, linearize, misfit, unlit
+from robodistill.tracking.photometric import linearize, misfit, unlit
+from robodistill.tracking.picture import Picture
 from robodistill.tracking.priors import find_contacts, together
 from robodistill.tracking.refine import refine
 from robodistill.tracking.track import track_parts

@@ -14,7 +14,8 @@ from robodistill.field.gaussians import FieldView, GaussianField
 from robodistill.geometry.camera import Camera
 from robodistill.tracking.background import Background
 from robodistill.tracking.foot import FEET, best_foot, without_feet
-from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.layers import Window
+from robodistill.tracking.model import PartModel
 from robodistill.tracking.photometric import linearize
 from robodistill.tracking.refine import to_edge
 from robodistill.tracking.tracker import Followed, picture_of

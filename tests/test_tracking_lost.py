@@ -11,10 +11,11 @@ from robodistill.config import TrackingConfig
 from robodistill.tracking.articulation import FreeParts, joint_motion
 from robodistill.tracking.joint_guesses import likely_joints, trial_values
 from robodistill.tracking.joint_trial import _chosen, _leaves, _Solved
+from robodistill.tracking.layers import Window
 from robodistill.tracking.lost import Lost
-from robodistill.tracking.model import Window
 from robodistill.tracking.motion import Joint
-from robodistill.tracking.photometric import Picture, linearize
+from robodistill.tracking.photometric import linearize
+from robodistill.tracking.picture import Picture
 from robodistill.tracking.refine import to_edge
 from robodistill.tracking.tracker import Follower
 

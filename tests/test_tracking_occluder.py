@@ -7,9 +7,11 @@ from two_boxes import CAMERA, make_film, make_model
 from robodistill.config import TrackingConfig
 from robodistill.tracking.articulation import FreeParts
 from robodistill.tracking.background import Background
-from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.layers import Window
+from robodistill.tracking.model import PartModel
 from robodistill.tracking.occluder import field_palette, occluded, palette
-from robodistill.tracking.photometric import Picture, linearize
+from robodistill.tracking.photometric import linearize
+from robodistill.tracking.picture import Picture
 from robodistill.tracking.tracker import Follower, picture_of
 
 TABLE, SHADOW, THING, HAND = (0.75, 0.7, 0.6), (0.45, 0.42, 0.36), (0.15, 0.35, 0.75), (0.6, 0.25, 0.15)

@@ -15,11 +15,13 @@ from robodistill.config import TrackingConfig
 from robodistill.errors import HonestNo
 from robodistill.tracking.background import Background
 from robodistill.tracking.borders import alike, cut
-from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.layers import Window
+from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion_bank import MotionBank
 from robodistill.tracking.part_errors import UNSEEN, errors_by_part
 from robodistill.tracking.part_search import search_parts
-from robodistill.tracking.photometric import Picture, linearize, unlit
+from robodistill.tracking.photometric import linearize, unlit
+from robodistill.tracking.picture import Picture
 from robodistill.tracking.segments import FEW, MANY, pieces
 from robodistill.tracking.tracker import follow
 

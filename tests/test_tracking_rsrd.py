@@ -14,7 +14,8 @@ from robodistill.field.gaussians import FieldView, GaussianField
 from robodistill.geometry.camera import Camera
 from robodistill.raster.sh import rgb_to_sh0
 from robodistill.tracking import rsrd
-from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.layers import Window
+from robodistill.tracking.model import PartModel
 from robodistill.tracking.rsrd import follow_rsrd
 from robodistill.tracking.rsrd_loss import PosedParts, RsrdConfig, RsrdFeatures, load_features, product
 from robodistill.tracking.track import track_parts

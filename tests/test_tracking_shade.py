@@ -10,9 +10,11 @@ from robodistill.config import TrackingConfig
 from robodistill.errors import HonestNo
 from robodistill.tracking.articulation import FreeParts, moved_parts
 from robodistill.tracking.joint_path import cheapest_path
+from robodistill.tracking.layers import Window
 from robodistill.tracking.look import Look
-from robodistill.tracking.model import PartModel, Window
-from robodistill.tracking.photometric import Picture, linearize, unlit
+from robodistill.tracking.model import PartModel
+from robodistill.tracking.photometric import linearize, unlit
+from robodistill.tracking.picture import Picture
 from robodistill.tracking.shade import shade
 from robodistill.tracking.tracker import Follower, check_seen, check_told
 

@@ -8,7 +8,8 @@ from robodistill.field.gaussians import GaussianField
 from robodistill.geometry.camera import Camera
 from robodistill.raster.sh import rgb_to_sh0
 from robodistill.tracking.articulation import Articulation, State
-from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.layers import Window
+from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
 
 CAMERA = Camera.from_fov(np.radians(45), 160, 120)

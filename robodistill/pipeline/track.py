@@ -14,7 +14,8 @@ from robodistill.geometry.camera import Camera
 from robodistill.pipeline.locate import read_intrinsics
 from robodistill.progress import Progress, silent
 from robodistill.report.pictures import label_colors
-from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.layers import Window
+from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import PartMotion
 from robodistill.tracking.segments import grouped
 from robodistill.tracking.track import Method, track_parts

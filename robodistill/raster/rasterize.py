@@ -154,11 +154,12 @@ def choose_backend(device: torch.device) -> str:
     """Name of the back end for tensors on `device`."""
     if device.type == "cuda":
         return "gsplat"
-    return "kernel" if _kernel_is_there() else "twin"
+    return "kernel" if kernel_is_there() else "twin"
 
 
 @functools.cache
-def _kernel_is_there() -> bool:
+def kernel_is_there() -> bool:
+    """Whether the compiled kernel runs here; said once where it does not."""
     try:
         load_kernel()
     except MissingPart as error:

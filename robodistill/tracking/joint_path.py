@@ -16,7 +16,8 @@ from robodistill.parallel import side_by_side
 from robodistill.tracking.articulation import Articulation, State
 from robodistill.tracking.look import Look
 from robodistill.tracking.model import PartModel
-from robodistill.tracking.photometric import Picture, Quadratic
+from robodistill.tracking.photometric import Quadratic
+from robodistill.tracking.picture import Picture
 
 _MOST, _APART = 25, 0.02  # values, of the object's size between two
 _EVERY = 2  # frames are asked, those between go with their neighbours

@@ -7,8 +7,10 @@ from functools import cached_property
 import numpy as np
 
 from robodistill.config import TrackingConfig
-from robodistill.tracking.model import Layers, PartModel, Window
-from robodistill.tracking.photometric import Picture, Quadratic, misfit, window_of
+from robodistill.tracking.layers import Layers, Window
+from robodistill.tracking.model import PartModel
+from robodistill.tracking.photometric import Quadratic, compared
+from robodistill.tracking.picture import Picture, window_of
 
 _AROUND = 0.25  # of the object's size, drawn around it: where its part may go
 _SEEN = 0.5  # share of a part that tells its light
@@ -54,13 +56,13 @@ class Look:
         What is hidden by other parts, or outside of what is drawn, is charged for: nothing speaks against it, and
         inside or behind of something is not where a part goes that should be in sight.
         """
-        layers, lights = self.layers.redrawn(self.model, Ts, moved, self.window), self.lights.copy()
+        layers, lights = self.model.redrawn(self.layers, Ts, moved, self.window), self.lights.copy()
         for p in moved:
             if self.unsure[p]:
                 lights[p, :] = self._light(layers, p)
-        cost = misfit(self.model, Ts, self.picture, self.spread, lights, self.blur, (layers, self.window))
-        hidden = sum(float((layers.alpha[p] * (1 - layers.in_sight[p])).sum()) + self._outside(Ts, p) for p in moved)
-        return cost + _HIDDEN * hidden / 1000
+        found = compared(layers, self.window, self.picture, self.spread, lights, self.blur)
+        hidden = sum(found.hidden[p] + self._outside(Ts, p) for p in moved)
+        return found.cost + _HIDDEN * hidden / 1000
 
     def _outside(self, Ts: np.ndarray, p: int) -> float:
         """Pixels of a part that are not in what is drawn."""

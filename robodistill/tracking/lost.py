@@ -15,7 +15,8 @@ from robodistill.tracking.articulation import joint_motion
 from robodistill.tracking.joint_guesses import likely_joints, trial_values
 from robodistill.tracking.look import Look
 from robodistill.tracking.model import PartModel
-from robodistill.tracking.photometric import Picture, Quadratic
+from robodistill.tracking.photometric import Quadratic
+from robodistill.tracking.picture import Picture
 
 _LOST, _FOUND = 0.2, 0.5  # shares of a part that the frame agrees with
 _GAIN = 0.2  # robust error of the part's pixels by which another place must be nearer to be solved for

@@ -1,4 +1,4 @@
-"""`PartModel`: the scanned object as rigid parts of Gaussians, and a layered picture of it at given part poses."""
+"""`PartModel`: the scanned object as rigid parts of Gaussians, drawn one by one at given part poses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,112 +11,15 @@ from torch import Tensor
 
 from robodistill.errors import BadInput
 from robodistill.field.gaussians import GaussianField
-from robodistill.field.render import low_pass, shortest_axes, turned_to
+from robodistill.field.render import low_pass, shortest_axes
 from robodistill.field.standing import support_plane
 from robodistill.geometry.camera import Camera
-from robodistill.raster.rasterize import rasterize, view_colors
+from robodistill.raster.rasterize import rasterize
 from robodistill.tracking.edges import box_edges, principal_axes, standing_edges
+from robodistill.tracking.layers import Layers, Window
+from robodistill.tracking.part_columns import part_columns
 
 _COVERS = 0.03  # of a pixel
-
-
-@dataclass(frozen=True, eq=False)
-class Window:
-    """A rectangle of a camera's picture; unlike a `Camera` its axis may pass far outside it."""
-
-    camera: Camera
-    left: int
-    top: int
-    width: int
-    height: int
-
-    @property
-    def K_corner(self) -> np.ndarray:
-        """(3, 3) with the origin at the corner of the window's first pixel."""
-        return self.camera.K_corner - np.array([[0, 0, self.left], [0, 0, self.top], [0, 0, 0]])
-
-    @property
-    def pixels(self) -> tuple[slice, slice]:
-        """Rows and columns of the camera's picture."""
-        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
-
-    def inside(self, box: tuple[slice, slice]) -> "Window":
-        """A part of it, given by rows and columns."""
-        (top, bottom), (left, right) = ((s.start, s.stop) for s in box)
-        return Window(self.camera, self.left + left, self.top + top, right - left, bottom - top)
-
-    def rays(self, mask: np.ndarray) -> np.ndarray:
-        """(n, 2) float32 slopes x / z, y / z of the pixels that a mask (H, W) names."""
-        v, u = np.nonzero(mask)
-        K = self.camera.K
-        x, y = (u + self.left - K[0, 2]) / K[0, 0], (v + self.top - K[1, 2]) / K[1, 1]
-        return np.stack([x, y], 1).astype(np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class Layers:
-    """What a camera sees of each part alone, nothing hiding it; all but alpha times alpha."""
-
-    color: np.ndarray
-    """(P, H, W, 3)."""
-    alpha: np.ndarray
-    """(P, H, W) in [0, 1]."""
-    depth: np.ndarray
-    """(P, H, W) metres."""
-    normal: np.ndarray
-    """(P, H, W, 3) towards the camera, in the field's coordinates at rest."""
-
-    @cached_property
-    def in_sight(self) -> np.ndarray:
-        """(P, H, W) share of each pixel of a part that no nearer part hides."""
-        # off its own edge a part has no depth: there it is as far as can be
-        z = np.where(self.alpha > 0.02, self.depth / np.maximum(self.alpha, 1e-3), np.inf)
-        share = np.ones_like(self.alpha)
-        for p in range(len(z)):
-            for q in range(p):
-                nearer = z[q] <= z[p]
-                share[p] *= 1 - self.alpha[q] * nearer
-                share[q] *= 1 - self.alpha[p] * ~nearer
-        return share
-
-    def added(self, colors: np.ndarray) -> np.ndarray:
-        """(H, W, 3) the parts over black, colours (P, H, W, 3) times alpha."""
-        sight = self.in_sight
-        shown = sight[0][..., None] * colors[0]
-        for share, color in zip(sight[1:], colors[1:], strict=True):
-            shown += share[..., None] * color
-        return shown
-
-    @cached_property
-    def through(self) -> np.ndarray:
-        """(H, W) share of each pixel that is seen of what is behind."""
-        return np.prod(1 - self.alpha, 0)
-
-    def over(self, colors: np.ndarray, behind: np.ndarray) -> np.ndarray:
-        """(H, W, 3) the parts over a background (H, W, 3), colours (P, H, W, 3) times alpha."""
-        shown = self.through[..., None] * behind
-        return shown + self.added(colors) if len(colors) else shown
-
-    def without(self, part: int, colors: np.ndarray, behind: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
-        """(h, w, 3) the same in a box, rows and columns, with one part left out."""
-        others = [p for p in range(len(self.alpha)) if p != part]
-        own = (self.color, self.alpha, self.depth, self.normal)
-        color, alpha, depth, normal, colors = (array[(slice(None), *box)][others] for array in (*own, colors))
-        return Layers(color, alpha, depth, normal).over(colors, behind[box])
-
-    def box(self, part: int, margin: int) -> tuple[slice, slice]:
-        """Rows and columns that a part covers, and a margin around them."""
-        covers = self.alpha[part] > 1e-3
-        return tuple(_span(covers.any(axis), margin) for axis in (1, 0))
-
-    def redrawn(self, model: "PartModel", Ts_camera_part: np.ndarray, parts: Sequence[int], window: Window) -> "Layers":
-        """The same with some parts where poses (P, 4, 4) now have them."""
-        drawn, arrays = model.draw(Ts_camera_part, window, parts), []
-        for name in ("color", "alpha", "depth", "normal"):
-            array = getattr(self, name).copy()
-            array[list(parts)] = getattr(drawn, name)
-            arrays.append(array)
-        return Layers(*arrays)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,19 +111,19 @@ class PartModel:
     def draw(self, Ts_camera_part: np.ndarray, window: Window, parts: Sequence[int] | None = None) -> Layers:
         """Render each part alone at its pose, (P, 4, 4) in all; `parts` only, where given."""
         view = (torch.from_numpy(window.K_corner).float()[None], window.width, window.height)
-        layers = []
+        planes = []
         for p in range(self.parts) if parts is None else parts:
             own, axes = self._pieces[p]
             T = torch.from_numpy(Ts_camera_part[p]).float()
-            color = view_colors(own.means, own.sh, T[None], own.sh_degree)[0]
-            depth = own.means @ T[2, :3] + T[2, 3]
-            normal = turned_to(axes, own.means, T)
-            columns = torch.cat([color, torch.ones_like(color[:, :1]), depth[:, None], normal], 1)
+            columns = part_columns(own, axes, T)
             gaussians = (own.means, own.quats_wxyz, own.scales, own.opacities)
             eps2d = self._low_pass(p, Ts_camera_part[p], window.camera)
-            layers.append(rasterize(*gaussians, columns, T[None], *view, eps2d=eps2d)[0][0])
-        stack = torch.stack(layers).numpy()
-        return Layers(stack[..., :3], stack[..., 3], stack[..., 4], stack[..., 5:])
+            planes.append(rasterize(*gaussians, columns, T[None], *view, eps2d=eps2d)[0][0].numpy())
+        return Layers(tuple(planes))
+
+    def redrawn(self, layers: Layers, Ts_camera_part: np.ndarray, parts: Sequence[int], window: Window) -> Layers:
+        """Layers with some parts where poses (P, 4, 4) now have them."""
+        return layers.with_parts(parts, self.draw(Ts_camera_part, window, parts))
 
     def covered(self, Ts_camera_part: np.ndarray, camera: Camera) -> np.ndarray:
         """(H, W) bool: where a camera sees any of the parts at poses (P, 4, 4)."""
@@ -236,9 +139,3 @@ class PartModel:
         """Each part's Gaussians, and their normals."""
         pieces = [self.field.select(torch.from_numpy(self.labels == p)) for p in range(self.parts)]
         return [(piece, shortest_axes(piece.quats_wxyz, piece.scales)) for piece in pieces]
-
-
-def _span(covered: np.ndarray, margin: int) -> slice:
-    """From the first to the last of (n,) bool, and a margin."""
-    at = np.flatnonzero(covered)
-    return slice(max(0, int(at[0]) - margin), min(len(covered), int(at[-1]) + margin + 1)) if len(at) else slice(0, 0)

@@ -6,7 +6,8 @@ import numpy as np
 
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.part_errors import errors_as_one
-from robodistill.tracking.photometric import Picture, Quadratic
+from robodistill.tracking.photometric import Quadratic
+from robodistill.tracking.picture import Picture
 
 
 class MotionBank:

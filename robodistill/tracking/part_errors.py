@@ -5,8 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from robodistill.tracking.model import Layers, PartModel, Window
-from robodistill.tracking.photometric import Picture, lit_by, robust, window_of
+from robodistill.tracking.alignment import robust
+from robodistill.tracking.layers import Layers, Window
+from robodistill.tracking.model import PartModel
+from robodistill.tracking.picture import Picture, window_of
+from robodistill.tracking.shade import lit_by
 
 UNSEEN = 0.25
 """Robust error, in [0, 1], of what would be out of sight: hidden, outside the picture, or under a hand."""
@@ -43,7 +46,7 @@ def errors_by_part(
         for k, motion in enumerate(parts):
             moved, lit = Ts.copy(), lights.copy()
             moved[part], lit[part] = Ts[motion], lights[motion]
-            layers = own if motion == part else own.redrawn(model, moved, [part], window)
+            layers = own if motion == part else model.redrawn(own, moved, [part], window)
             errors[k, ids] = _at_gaussians(model, ids, moved[part], layers, picture, window, lit)
     return errors
 

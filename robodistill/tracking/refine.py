@@ -20,7 +20,8 @@ from robodistill.tracking.bundle import Smooth, bundled
 from robodistill.tracking.joint_path import sought_values
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
-from robodistill.tracking.photometric import Picture, Quadratic, misfit
+from robodistill.tracking.photometric import Quadratic, misfit
+from robodistill.tracking.picture import Picture
 from robodistill.tracking.tracker import Follower, picture_of
 
 _EDGE_REACH, _EDGE_STD = np.radians(15), np.radians(1)  # from an edge, within which and to which axes lie along it

@@ -20,7 +20,8 @@ from robodistill.geometry.camera import Camera
 from robodistill.progress import Progress, silent
 from robodistill.tracking.background import Background
 from robodistill.tracking.model import PartModel
-from robodistill.tracking.photometric import Picture, linearize
+from robodistill.tracking.photometric import linearize
+from robodistill.tracking.picture import Picture
 from robodistill.tracking.rsrd_loss import Behind, PosedParts, RsrdConfig, RsrdFeatures, Seen, product
 from robodistill.tracking.tracker import Followed
 

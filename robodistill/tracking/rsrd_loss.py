@@ -19,7 +19,8 @@ from robodistill.raster.projection import quats_to_matrices
 from robodistill.raster.rasterize import rasterize, view_colors
 from robodistill.teachers.teacher import ImageTeacher
 from robodistill.tracking.background import Background
-from robodistill.tracking.model import PartModel, Window
+from robodistill.tracking.layers import Window
+from robodistill.tracking.model import PartModel
 
 _MARGIN = 0.25  # of the object's box in the picture, added around it
 _SOLID = 0.8  # alpha above which rendered features are not blurred

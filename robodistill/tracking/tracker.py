@@ -20,7 +20,8 @@ from robodistill.tracking.background import Background
 from robodistill.tracking.lost import Lost
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.occluder import field_palette, occluded
-from robodistill.tracking.photometric import Picture, Quadratic, linearize, misfit, window_of
+from robodistill.tracking.photometric import Quadratic, compared, linearize, misfit
+from robodistill.tracking.picture import Picture, window_of
 from robodistill.tracking.priors import contact_terms, find_contacts, pull, together
 
 _REJOINED = 0.02  # of the object's size from where a part would be if it went with its neighbour
@@ -142,8 +143,8 @@ class Follower:
                     continue
                 moved = Ts.copy()
                 moved[part] = Ts[other]
-                drawn = layers.redrawn(self.model, moved, [part], window), window
-                cost = misfit(self.model, moved, picture, self.config.spread, q.lights, 0.0, drawn)
+                drawn = self.model.redrawn(layers, moved, [part], window)
+                cost = compared(drawn, window, picture, self.config.spread, q.lights, 0.0).cost
                 if cost < best:
                     best, start = cost, moved
         if start is None:

@@ -1,18 +1,21 @@
-"""The tree of joints of least objection, and the parts that are put on it before others are tried again."""
+"""The tree of joints that pictures bear out, and the parts that are put on it before others are tried again."""
 
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from two_boxes import HINGE, make_model, start
+from two_boxes import CAMERA, HINGE, make_film, make_model, start
 
 import robodistill.tracking.tried as tried
 from robodistill.config import TrackingConfig
 from robodistill.tracking.articulation import Articulation, State, joint_motion
+from robodistill.tracking.background import Background
 from robodistill.tracking.joint_trial import Trial
+from robodistill.tracking.occluder import field_palette
+from robodistill.tracking.photometric import linearize
 from robodistill.tracking.room import free_range
-from robodistill.tracking.tracker import Followed
+from robodistill.tracking.tracker import Followed, picture_of
 
 MODEL = SimpleNamespace(parts=3, radii=np.array([0.05, 0.04, 0.03]), size=0.2, points=np.zeros((3, 3)))
 ASKED = np.array([0, 2, 4])
@@ -26,13 +29,48 @@ def trial(parent: int, child: int, objection: float, gain: float = 0.1) -> Trial
     return Trial(asked, replace(asked, values=np.array([0.0, 0.2, 0.4])), ASKED, Ts, gain, -2.0, objection)
 
 
-def test_the_tree_of_least_objection_is_taken():
-    """The part with two joints carries the others, however they were asked."""
-    trials = [trial(2, 1, 0.2), trial(0, 2, -0.1), trial(1, 0, 0.0)]
-    chosen = tried._likeliest_tree(MODEL, trials)
-    assert {(t.joint.parent, t.joint.child, t.objection) for t in chosen} == {(0, 2, -0.1), (0, 1, 0.0)}
+def likeliest(monkeypatch: pytest.MonkeyPatch, tree: list[Trial], rival: Trial, costs: dict[str, float]) -> list[Trial]:
+    """The tree, where pictures cost what is told of each two pairs, such as "0112"."""
+
+    def cost_on(*args):
+        return costs["".join(sorted(f"{min(pair)}{max(pair)}" for pair in ((j.parent, j.child) for j in args[5])))]
+
+    monkeypatch.setattr(tried, "_cost_on", cost_on)
+    monkeypatch.setattr(tried, "telling_looks", lambda *args: (ASKED, []))
+    return tried._likeliest_tree(MODEL, [], None, None, tree, [rival], TrackingConfig())
+
+
+def pairs(trials: list[Trial]) -> list[tuple[int, int]]:
+    return [(trial.joint.parent, trial.joint.child) for trial in trials]
+
+
+def test_a_rival_is_in_the_tree_where_pictures_are_clearly_nearer(monkeypatch: pytest.MonkeyPatch):
+    """The part with two joints carries the others, however they were asked; a tie leaves the tree as it was."""
+    tree, rival = [trial(2, 1, 0.2), trial(0, 2, -0.1)], trial(1, 0, 0.0)
+    far = {"0112": -5.0, "0212": -5.0, "0102": -5.04}
+    assert likeliest(monkeypatch, tree, rival, far) == tree
+    chosen = likeliest(monkeypatch, tree, rival, {**far, "0102": -5.2})
+    assert sorted(pairs(chosen)) == [(0, 1), (0, 2)]
     turned = next(t for t in chosen if t.joint.child == 1)
     assert np.allclose(turned.joint.axis, -HINGE.axis) and turned.asked.parent == 0
+
+
+def test_trees_cost_what_pictures_say_of_all_their_joints():
+    """In a film of a hinge less than about an edge next to it."""
+    model = make_model()
+    frames, poses, angles = make_film(model)
+    background = Background(frames, model.covered(poses[0], CAMERA), field_palette(model.field))
+    asked = np.array([3, 6, 9, 12])
+    quadratics = [
+        linearize(model, T, picture_of(f, CAMERA, background), 0.05) for T, f in zip(poses, frames, strict=True)
+    ]
+    followed = Followed(poses, quadratics, background)
+
+    def cost(origin: np.ndarray) -> float:
+        joint = replace(HINGE, origin=origin, values=angles[asked])
+        return tried._cost_on(model, frames, CAMERA, followed, asked, [joint], TrackingConfig())
+
+    assert cost(HINGE.origin) < cost(HINGE.origin * [1, -1, 1]) - 0.1
 
 
 def test_what_is_sure_is_in_place_when_others_are_tried_again(monkeypatch: pytest.MonkeyPatch):
@@ -58,12 +96,13 @@ def test_what_is_sure_is_in_place_when_others_are_tried_again(monkeypatch: pytes
     assert found[1].range == pytest.approx((-0.4, 0.8))
 
 
-def test_one_that_moves_must_be_nearer_than_one_that_does_not():
-    """The fixed one of pairs that the pictures object to nearly as much is in the tree; not one they object to."""
-    for off, kept in ((0.01, True), (0.1, False)):
-        still = trial(0, 1, off)
-        still = replace(still, joint=replace(still.joint, kind="fixed"))
-        chosen = tried._likeliest_tree(MODEL, [still, trial(0, 2, 0.0), trial(1, 2, 0.0)])
+def test_one_that_moves_must_be_nearer_than_one_that_does_not(monkeypatch: pytest.MonkeyPatch):
+    """A fixed one of the tree stays, and one that is not of it goes before one that moves, unless pictures object."""
+    still = trial(0, 1, 0.0)
+    still = replace(still, joint=replace(still.joint, kind="fixed"))
+    for off, kept in ((0.05, True), (0.4, False)):
+        costs = {"0102": -5.0, "0112": -5.0, "0212": -5.0 - off}
+        chosen = likeliest(monkeypatch, [still, trial(0, 2, 0.0)], trial(1, 2, 0.0), costs)
         assert any(it.joint.kind == "fixed" for it in chosen) == kept
 
 

@@ -27,7 +27,7 @@ from robodistill.tracking.refine import reach, refine, to_edge
 from robodistill.tracking.tracker import Followed, picture_of
 
 _FRAMES = 12  # that are asked
-_SEEN = 0.4  # of the parent, in them
+_SEEN = 0.4  # of one of both parts, in them
 _EACH, _MORE = 3, 8  # every third frame is asked of all joints, the others of the best few
 _BEST = 3  # that are solved for
 _RESTLESS = 0.02  # thousands of pixels of half size for a way of the object's size between frames that are asked
@@ -79,9 +79,7 @@ def try_joints(
         followed: The free parts' way.
         found: A joint between the two, to begin with. A fixed one stays if the pictures are nearer with no other.
     """
-    chosen = _frames(followed, [found.parent, found.child])
-    looks = side_by_side(lambda t: _look(model, frames[t], camera, followed, int(t), config), chosen)
-    chosen, looks = chosen[[look is not None for look in looks]], [look for look in looks if look is not None]
+    chosen, looks = telling_looks(model, frames, camera, followed, [found], config)
     if not looks:  # no frame speaks for it, or against it
         return Trial(found, found, np.arange(len(frames)), followed.Ts_camera_part, 0.0, 0.0, 0.0)
     first, others = looks[::_EACH], [look for k, look in enumerate(looks) if k % _EACH]
@@ -118,6 +116,31 @@ def try_joints(
         return Trial(found, rest.joint, chosen, rest.Ts, gain, rest.cost, rest.cost - free)
     joint = next(_along_edge(model, best.joint), best.joint)
     return Trial(found, joint, chosen, best.Ts, gain, best.cost, best.cost - free)
+
+
+def telling_looks(
+    model: PartModel,
+    frames: Sequence[np.ndarray],
+    camera: Camera,
+    followed: Followed,
+    joints: Sequence[Joint],
+    config: TrackingConfig,
+) -> tuple[np.ndarray, list[Look]]:
+    """(n,) numbers of some frames in which a part of each joint is in sight, or as much of it as in most; and these."""
+    visible = np.array([q.visible * np.isfinite(q.cost) for q in followed.quadratics])
+    seen = np.min([visible[:, [joint.parent, joint.child]].max(1) for joint in joints], 0)
+    good = np.flatnonzero(seen >= min(_SEEN, np.median(seen)))
+    chosen = good[np.linspace(0, len(good) - 1, min(_FRAMES, len(good))).astype(int)]
+    looks = side_by_side(lambda t: _look(model, frames[t], camera, followed, int(t), config), chosen)
+    return chosen[[look is not None for look in looks]], [look for look in looks if look is not None]
+
+
+def sought(model: PartModel, looks: list[Look], joint: Joint) -> np.ndarray:
+    """(looks,) the likeliest values of a joint."""
+    if joint.kind not in _PRICE or not looks:
+        return np.zeros(len(looks))
+    values = trial_values(model, joint)
+    return _finer(model, looks, joint, values, _costs(looks, joint, values))[0]
 
 
 def _along_edge(model: PartModel, joint: Joint, *within: float) -> Iterator[Joint]:
@@ -177,12 +200,6 @@ def _finer(
         return value, least
 
     return tuple(np.array(side_by_side(nearer, range(len(looks)))).T)
-
-
-def _frames(followed: Followed, pair: list[int]) -> np.ndarray:
-    seen = np.array([q.visible[pair].max() if np.isfinite(q.cost) else 0 for q in followed.quadratics])
-    good = np.flatnonzero(seen >= min(_SEEN, np.median(seen)))
-    return good[np.linspace(0, len(good) - 1, min(_FRAMES, len(good))).astype(int)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from robodistill.tracking.joint_path import cheapest_path
 from robodistill.tracking.look import Look
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
-from robodistill.tracking.photometric import Quadratic
+from robodistill.tracking.photometric import mean_cost
 from robodistill.tracking.refine import reach, refine, to_edge
 from robodistill.tracking.tracker import Followed, picture_of
 
@@ -94,7 +94,7 @@ def try_joints(
         costs[k] = every
     finer = {k: _finer(model, looks, tried[k][0], tried[k][1], costs[k]) for k in best}
     best = sorted(best, key=lambda k: finer[k][1].mean())[:_BEST]
-    free = _mean_cost([followed.quadratics[t] for t in chosen])
+    free = mean_cost([followed.quadratics[t] for t in chosen])
 
     def solved(joint: Joint) -> _Solved:
         return _solved(model, frames, camera, followed, chosen, looks, joint, config)
@@ -231,11 +231,7 @@ def _solved(
     found = refine(model, some, camera, followed.background, Ts, seen, tree, lean, film=False)
     values = np.array([state.values[0] for state in found.states])
     Ts = np.stack([found.articulation.poses(state) for state in found.states])
-    return _Solved(replace(found.articulation.joints[0], values=values), _mean_cost(found.quadratics), Ts)
-
-
-def _mean_cost(quadratics: Sequence[Quadratic]) -> float:
-    return float(np.mean([q.cost if np.isfinite(q.cost) else 0.0 for q in quadratics]))
+    return _Solved(replace(found.articulation.joints[0], values=values), mean_cost(found.quadratics), Ts)
 
 
 def _chosen(model: PartModel, solved: list[_Solved], rest: _Solved) -> _Solved:

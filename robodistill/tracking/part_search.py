@@ -25,7 +25,7 @@ from robodistill.tracking.borders import alike, cut
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion_bank import MotionBank
 from robodistill.tracking.part_errors import errors_by_part
-from robodistill.tracking.photometric import Quadratic
+from robodistill.tracking.photometric import Quadratic, mean_cost
 from robodistill.tracking.tracker import Follower, check_seen, follow, picture_of
 from robodistill.tracking.unite import merged
 
@@ -66,7 +66,7 @@ class _Found:
     @property
     def cost(self) -> float:
         """Mean of `Quadratic.cost`."""
-        return float(np.mean([q.cost if np.isfinite(q.cost) else 0.0 for q in self.quadratics]))
+        return mean_cost(self.quadratics)
 
 
 def search_parts(

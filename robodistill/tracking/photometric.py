@@ -6,6 +6,7 @@ derivative of the picture, at silhouettes, too. RSRD descends the same error by 
 rasteriser; Gauss-Newton needs a handful of drawings, and its curvature says how sure each direction is.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +107,11 @@ def compared(
 ) -> Compared:
     """`misfit` of what is drawn already, and what of it is hidden."""
     return _way().compare(Scene(layers, window, picture, lights, spread, blur))
+
+
+def mean_cost(quadratics: Sequence[Quadratic]) -> float:
+    """Of frames; nought where the object is not in one."""
+    return float(np.mean([q.cost if np.isfinite(q.cost) else 0.0 for q in quadratics]))
 
 
 def unlit(parts: int) -> np.ndarray:

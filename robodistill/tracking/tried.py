@@ -12,6 +12,7 @@ from robodistill.tracking.joint_trial import Trial, sought, telling_looks, try_j
 from robodistill.tracking.joints import spanning_tree
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
+from robodistill.tracking.photometric import mean_cost
 from robodistill.tracking.refine import reach, refine
 from robodistill.tracking.room import free_range
 from robodistill.tracking.tracker import Followed
@@ -136,7 +137,7 @@ def _cost_on(
     some, seen = [frames[t] for t in asked], [followed.quadratics[t] for t in asked]
     lean = replace(config, fine_steps=2)
     found = refine(model, some, camera, followed.background, np.stack(Ts), seen, tree, lean, film=False)
-    return float(np.mean([q.cost if np.isfinite(q.cost) else 0.0 for q in found.quadratics]))
+    return mean_cost(found.quadratics)
 
 
 def _placed(followed: Followed, trial: Trial) -> Followed:

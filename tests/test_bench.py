@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from robodistill.bench import field as field_bench
-from robodistill.bench import growth, raster
+from robodistill.bench import films, growth, raster
 from robodistill.bench.rows import BenchResult, Row, as_table, save_result
 from robodistill.bench.run import BENCHES, parse_seeds, run_bench
 from robodistill.errors import BadInput, MissingPart
@@ -77,6 +77,20 @@ def test_results_are_kept(tmp_path):
     assert json.loads((tmp_path / "field.json").read_text())["rows"][0]["value"] == 31.25
     assert "| c | ours | psnr_db | 31.25 | dB | 4 |" in (tmp_path / "field.md").read_text().splitlines()
     assert (tmp_path / "p.png").read_bytes() == b"png" and len(as_table([])) == 2
+
+
+def test_figures_of_a_trial_are_kept_as_long_as_the_code_is_the_same(tmp_path, monkeypatch):
+    """A run goes on from what it measured, never from what other code did."""
+    file, runs = tmp_path / "figures.json", []
+
+    def measure(figures):
+        runs.append(1)
+        figures.add("c", "ours", "pcp", [0.5, 1.0])
+
+    for code, count in (("a", 1), ("a", 1), ("b", 2)):
+        monkeypatch.setattr(films, "_code", lambda code=code: code)
+        assert films.kept(file, measure).rows() == [Row("c", "ours", "pcp", 0.75, "", 2)]
+        assert len(runs) == count
 
 
 def test_names_and_seeds_are_checked():

@@ -1,5 +1,7 @@
 """Simulated films of articulated objects with what is true of them, made once and kept, and our motion in each."""
 
+import functools
+import hashlib
 import json
 import os
 import tempfile
@@ -11,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
+import robodistill
 from robodistill.bench.figures import Figures
 from robodistill.bench.scans import true_parts
 from robodistill.capture.open import open_capture
@@ -26,6 +29,7 @@ from robodistill.pipeline.track import read_film_camera
 from robodistill.tracking.motion import PartMotion
 from robodistill.tracking.track import track_parts
 
+_CODE = (".py", ".cpp", ".hpp", ".h")
 # features of correspondence have no kinds that shape could tell
 _VISUAL = FeaturesConfig(teacher="builtin:head=looks", shape=ShapeConfig(weight=0.0))
 
@@ -99,10 +103,10 @@ def _labelled(folder: Path, name: str) -> tuple[GaussianField, np.ndarray]:
 def follow_film(demo: Demo) -> tuple[PartMotion | None, float]:
     """The motion as found without any truth, None where the honest answer was that it was not; and seconds.
 
-    Kept beside the film, and taken from there.
+    Kept beside the film, and taken from there if it is of this very code.
     """
     told, found = demo.folder / "found.json", demo.folder / "found_motion.json"
-    if not told.exists():
+    if not _of_this_code(told):
         start, motion, reason = time.perf_counter(), None, ""
         try:
             motion = track_parts(demo.field, None, None, demo.film.frames, demo.film.times, demo.camera)
@@ -111,22 +115,36 @@ def follow_film(demo: Demo) -> tuple[PartMotion | None, float]:
         seconds = time.perf_counter() - start
         if motion is not None:
             motion.save(found, overwrite=True)
-        write_whole(told, json.dumps({"seconds": seconds, "no": reason}).encode())
+        write_whole(told, json.dumps({"code": _code(), "seconds": seconds, "no": reason}).encode())
     answer = read_json(told)
     return None if answer["no"] else PartMotion.load(found), answer["seconds"]
 
 
 def kept(file: Path, measure: Callable[[Figures], None]) -> Figures:
-    """Figures that a file has, or that are measured now and are in it from then on."""
-    if not file.exists():
+    """Figures that a file has of this very code, or that are measured now and are in it from then on."""
+    if not _of_this_code(file):
         figures = Figures()
         measure(figures)
         rows = [[*key, values] for key, values in figures.values.items()]
-        write_whole(file, json.dumps({"figures": rows}).encode())
+        write_whole(file, json.dumps({"code": _code(), "figures": rows}).encode())
     figures = Figures()
     for case, method, metric, unit, values in read_json(file)["figures"]:
         figures.add(case, method, metric, values, unit)
     return figures
+
+
+def _of_this_code(told: Path) -> bool:
+    """Whether a file is there and tells of what the code now does."""
+    return told.exists() and read_json(told).get("code") == _code()
+
+
+@functools.cache
+def _code() -> str:
+    """A fingerprint of all code of the package."""
+    package, digest = Path(robodistill.__file__).parent, hashlib.sha256()
+    for file in sorted(file for file in package.rglob("*") if file.suffix in _CODE):
+        digest.update(f"{file.relative_to(package)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def chosen(asked: Sequence[str], usual: tuple[str, ...], known: tuple[str, ...], what: str) -> tuple[str, ...]:

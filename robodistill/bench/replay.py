@@ -58,8 +58,9 @@ def bench_replay(
         robot: Name of its file in config/robots.
         film: Seed of the films, the first of `seeds` where None; of a thing with which these hands can begin nowhere
             in the place of the first seed, the next film is taken.
-        keep: Folder for films, what was found in them, and the figures of each trial as soon as they are there; what
-            is there already is taken from it, so that a run can be gone on with. That of `bench tracking` will do.
+        keep: Folder for films, what was found in them, and the figures of each trial as soon as they are there; films
+            that are there already are taken from it, and what is of this very code, so that a run can be gone on with.
+            That of `bench tracking` will do.
 
     Raises:
         BadInput: There is no such object.

@@ -43,8 +43,8 @@ def bench_tracking(
     Args:
         only: Some of `MEASURES`.
         objects: Names of `sim articulated`, if not all.
-        keep: Folder for films, and the figures of each as soon as they are there; what is there already is taken
-            from it, so that a run can be gone on with.
+        keep: Folder for films, and the figures of each as soon as they are there; films that are there already are
+            taken from it, and figures of this very code, so that a run can be gone on with.
 
     Raises:
         BadInput: There is no such measure or object.

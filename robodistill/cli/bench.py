@@ -32,7 +32,7 @@ class Bench(Verb):
     """Of replay: seed of the films that are replayed, if not the first of `seeds`."""
     keep: Path | None = None
     """Of grasp, tracking and replay: folder where what was simulated, and figures of films and trials, are kept and
-    taken from, so that a run can go on."""
+    taken from, so that a run can go on; figures only as long as the code is the same."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder for the rows as JSON and Markdown, and plots."""
 

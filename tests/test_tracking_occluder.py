@@ -1,5 +1,7 @@
 """What covers the object: hands are told by colour, and neither believed to be background nor drawn to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from two_boxes import CAMERA, make_film, make_model
@@ -9,7 +11,7 @@ from robodistill.tracking.articulation import FreeParts
 from robodistill.tracking.background import Background
 from robodistill.tracking.layers import Window
 from robodistill.tracking.model import PartModel
-from robodistill.tracking.occluder import field_palette, occluded, palette
+from robodistill.tracking.occluder import Colors, field_palette, hand_palette, occluded, palette
 from robodistill.tracking.photometric import linearize
 from robodistill.tracking.picture import Picture
 from robodistill.tracking.tracker import Follower, picture_of
@@ -37,13 +39,13 @@ def test_a_hand_is_told_from_the_object_and_what_is_behind():
     colors = palette(np.tile(np.array([THING], np.float32), (20, 1)))
     frame = scene(slice(30, 60), slice(40, 52)).astype(np.float32) / 255
     behind = scene(slice(30, 60), shadow_only=True).astype(np.float32) / 255  # in the frame's light
-    mask = occluded(frame, behind, np.ones((60, 90)), colors, None)
+    mask = occluded(frame, behind, np.ones((60, 90)), Colors(colors))
     assert mask[28:58, 42:50].all()
     mask[24:, 38:54] = False
     assert not mask.any()
     # where nobody has seen the background, what is like that around the object passes
     around = palette(behind.reshape(-1, 3))
-    unknown = occluded(frame, np.zeros_like(behind), np.zeros((60, 90)), colors, around)
+    unknown = occluded(frame, np.zeros_like(behind), np.zeros((60, 90)), Colors(colors, around))
     assert unknown[28:58, 42:50].all() and not unknown[:, :36].any()
 
 
@@ -52,7 +54,28 @@ def test_an_object_of_the_hands_colour_is_not_called_a_hand():
     colors = palette(np.array([THING, HAND], np.float32))
     frame = scene(slice(30, 60), slice(40, 52)).astype(np.float32) / 255
     behind = scene(slice(30, 60), shadow_only=True).astype(np.float32) / 255
-    assert not occluded(frame, behind, np.ones((60, 90)), colors, None).any()
+    assert not occluded(frame, behind, np.ones((60, 90)), Colors(colors)).any()
+
+
+def test_a_hand_of_nearly_the_objects_colour_is_told_by_how_hands_look_in_the_film():
+    """A brown hand before brown wood: it is learned where it reaches in, then told from the wood in front of it."""
+    wood, skin = (0.42, 0.24, 0.14), (0.44, 0.29, 0.2)
+    colors = Colors(palette(np.tile(np.array([wood], np.float32), (20, 1))))
+
+    def shown(hand: slice) -> tuple[np.ndarray, np.ndarray]:
+        image = scene(slice(30, 60), hand, skin).astype(np.float32) / 255
+        blue = image[..., 2] > 0.8 * image[..., 0] + 0.05
+        image[blue & (image[..., 0] < 0.3)] = wood
+        return image, scene(slice(30, 60), shadow_only=True).astype(np.float32) / 255
+
+    known = np.ones((60, 90))
+    frame, behind = shown(slice(40, 52))
+    assert not occluded(frame, behind, known, colors)[26:33, 40:52].any()
+    images, behinds = zip(*(shown(slice(k, k + 12)) for k in (20, 40, 60, 70)), strict=True)
+    told = occluded(frame, behind, known, replace(colors, hands=hand_palette(images, behinds, known, colors)))
+    assert told[28:58, 42:50].all()
+    told[24:, 38:54] = False
+    assert not told.any()
 
 
 def test_a_hand_that_stays_is_no_background():

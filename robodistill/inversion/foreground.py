@@ -54,7 +54,9 @@ def looked_up(histogram: np.ndarray, colors: np.ndarray) -> np.ndarray:
     return histogram[ids[..., 0], ids[..., 1], ids[..., 2]]
 
 
-def foreground(colors: np.ndarray, of_thing: np.ndarray, change: np.ndarray | None = None) -> np.ndarray:
+def foreground(
+    colors: np.ndarray, of_thing: np.ndarray, change: np.ndarray | None = None, moved: float = 0.0
+) -> np.ndarray:
     """(H, W) float32 chance that a pixel is of the thing.
 
     Against what the whole picture holds of a colour, the thing included: what only the thing shows is likely it, what
@@ -64,6 +66,8 @@ def foreground(colors: np.ndarray, of_thing: np.ndarray, change: np.ndarray | No
         colors: (H, W, 3) of `color_space`.
         of_thing: Its palette.
         change: (H, W) in [0, 1] of `change_from`.
+        moved: By how much more a place is likely the thing's that looks otherwise most of the time, whatever its
+            colour. So do places that hands and shadows pass.
     """
     fit = looked_up(of_thing, colors)
     still = None if change is None or (change < _NEVER).mean() < 0.3 else change < _NEVER
@@ -71,7 +75,7 @@ def foreground(colors: np.ndarray, of_thing: np.ndarray, change: np.ndarray | No
         odds = _PRIOR * fit / (looked_up(palette(colors.reshape(-1, 3)), colors) + 1e-6)
     else:
         # what never changes shows what there is beside the thing
-        odds = _PRIOR * fit / (looked_up(palette(colors[still]), colors) + _ODD)
+        odds = _PRIOR * (1 + moved * change) * fit / (looked_up(palette(colors[still]), colors) + _ODD)
     chance = odds**_SURE / (1 + odds**_SURE)
     return (chance if change is None else chance * (_STILL + (1 - _STILL) * change)).astype(np.float32)
 

@@ -32,6 +32,7 @@ _VIEWS, _ROLLS = 162, 16
 _HYPOTHESES, _REFINED, _AGAIN = 40, 8, 3
 _COARSE = ((40, 4, 1.5, 0.8), (60, 3, 1.0, 0.5))  # diameter, pixels; steps; blur; what is forgiven
 _FINE = ((90, 5, 1.5, 0.4), (160, 9, 1.0, 0.3))
+_MOVED = 2.0  # of `foreground`, where colours alone find nothing: a thing much like what it stands on
 _LEAST_GAUSSIANS = 30
 _CERTAIN = 0.5
 _DEPTH = 0.02  # relative difference of depth that is none
@@ -91,7 +92,11 @@ class ObjectFinder:
         """
         if not len(frames) or any(f.shape != (camera.height, camera.width, 3) for f in frames):
             raise BadInput(f"frames of {camera.width}x{camera.height} are needed, at least one, as the camera's")
-        return self.find_in(self.sight(frames, camera), depth, previous, progress)
+        found = self.find_in(self.sight(frames, camera), depth, previous, progress)
+        if found.converged or len(frames) < 2:
+            return found
+        again = self.find_in(self.sight(frames, camera, _MOVED), depth, previous, progress)
+        return max(found, again, key=lambda it: it.confidence)
 
     def find_in(
         self, sight: Sight, depth: np.ndarray | None, previous: Sequence[np.ndarray], progress: Progress
@@ -125,11 +130,11 @@ class ObjectFinder:
         known = () if previous is None else (np.linalg.inv(previous),)
         return self.find([frame.rgb], frame.camera, depth=frame.depth, previous=known)
 
-    def sight(self, frames: Sequence[np.ndarray], camera: Camera) -> Sight:
-        """The first frame, and where in it the object may be."""
+    def sight(self, frames: Sequence[np.ndarray], camera: Camera, moved: float = 0.0) -> Sight:
+        """The first frame, and where in it the object may be; `moved` is that of `foreground`."""
         change = change_from(frames)
         rgb = frames[0].astype(np.float32) / 255
-        chance = foreground(color_space(frames[0]), self._palette, change)
+        chance = foreground(color_space(frames[0]), self._palette, change, moved)
         return Sight(camera, rgb, matted(rgb, chance))
 
     def refined(self, sight: Sight, T_object_camera: np.ndarray, stages: Sequence[tuple]) -> _Candidate:

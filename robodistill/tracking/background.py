@@ -1,11 +1,12 @@
 """What a fixed camera sees behind a moving object and hands."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from robodistill.tracking.occluder import palette, unlike
+from robodistill.tracking.occluder import Colors, hand_palette, palette, unlike
 
 _KEPT = 15  # frames
 _MARGIN = 5  # pixels around the object that count as covered: its blur, its contact shadow
@@ -33,7 +34,6 @@ class Background:
         Args:
             colors: (K, 3) that the object has: what is none of them and not behind it covers it, see `occluder`.
         """
-        self.colors = colors
         chosen = np.linspace(0, len(frames) - 1, min(_SAMPLES, len(frames))).astype(int)
         stack = np.stack([frames[k] for k in chosen]).astype(np.float32) / 255
         first = stack[0]
@@ -64,6 +64,11 @@ class Background:
         """(H, W, 3) float32 in [0, 1]."""
         self.known = self._stable
         """(H, W) float32: 1 where it is known."""
+        self.colors = None if colors is None else Colors(colors, self.around)
+        """By which `occluded` tells what covers the object; None where nothing is known of it."""
+        if self.colors is not None:
+            behinds = (self.under(image) for image in stack)
+            self.colors = replace(self.colors, hands=hand_palette(stack, behinds, self.known, self.colors))
 
     def add(self, rgb: np.ndarray, covered: np.ndarray) -> None:
         """Take up a frame (H, W, 3) float32, (H, W) bool where the object is in it.

@@ -1,9 +1,13 @@
 """Which pixels of a frame show neither the object nor what is behind it: a hand, a sleeve.
 
-By colour: such a pixel is none of the object's colours in any light, and not what the background has there. Where the
-one who handles the object is of its colours nothing is said, and the robust errors have to do. `follow` takes
+By colour: such a pixel is not what the background has there, and either none of the object's colours in any light, or
+nearer to one of those that the film's hands have. These are learned from what is surely one, and from what reaches in
+over the picture's edge. Where colours cannot tell nothing is said, and the robust errors have to do. `follow` takes
 a person segmenter's masks besides, from who has one. RSRD leaves out what Mask2Former takes for a person.
 """
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -15,8 +19,23 @@ _COLORS = 16
 _SHADES = (0.4, 1.5)  # brightness of a surface in shadow, and out of one
 _OTHER = 0.09  # distance from the object's colours
 _GONE = 0.10  # and from the background's
+_NEARER = 0.02  # than to the object's, that a colour is to the hands'
+_RIM = 10  # pixels of the picture's edge over which hands reach in
+_FEW, _ENOUGH = 300, 6000  # pixels that tell what hands look like
 _GRAIN = 0.8  # pixels over which colours are measured
 _LEAST = 5  # pixels across: where two colours meet there is a line of others
+
+
+@dataclass(frozen=True, eq=False)
+class Colors:
+    """What is where in a film: (K, 3) float32 each, RGB in [0, 1]."""
+
+    thing: np.ndarray
+    """Of the object."""
+    around: np.ndarray | None = None
+    """Of the background around it; None where too little of that is known."""
+    hands: np.ndarray | None = None
+    """Of what handles it; None where nothing shows that."""
 
 
 def palette(colors: np.ndarray) -> np.ndarray:
@@ -34,29 +53,56 @@ def field_palette(field: GaussianField) -> np.ndarray:
 
 def unlike(image: np.ndarray, colors: np.ndarray, shades: tuple[float, float] = _SHADES) -> np.ndarray:
     """(...,) bool: which of (..., 3) float32 are none of the colours (K, 3), darker and brighter by so much."""
-    other = np.ones(image.shape[:-1], bool)
-    for color in colors:
-        gain = np.clip((image @ color) / max(float(color @ color), 1e-3), *shades)
-        other &= _far(image, gain[..., None] * color, _OTHER)
-    return other
+    return _distance(image, colors, shades) > _OTHER
 
 
-def occluded(
-    rgb: np.ndarray, behind: np.ndarray, known: np.ndarray, colors: np.ndarray, around: np.ndarray | None
-) -> np.ndarray:
-    """(H, W) bool: where a frame (H, W, 3) float32 shows neither an object of some colours (K, 3) nor its background.
+def hand_palette(
+    images: Iterable[np.ndarray], behinds: Iterable[np.ndarray], known: np.ndarray, colors: Colors
+) -> np.ndarray | None:
+    """(M, 3) float32 `Colors.hands` as some frames show them, with the arguments of `occluded` for each."""
+    found = []
+    for rgb, behind in zip(images, behinds, strict=True):
+        sure = cv2.erode(occluded(rgb, behind, known, colors).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        seen = _grainless(rgb)
+        inwards = _opened(_far(seen, _grainless(behind), _GONE) & (known > 0.5))
+        inwards[_RIM:-_RIM, _RIM:-_RIM] = False
+        found.append(seen[inwards | sure])
+    pixels = np.concatenate(found)
+    return palette(pixels[:: max(1, len(pixels) // _ENOUGH)]) if len(pixels) > _FEW else None
+
+
+def occluded(rgb: np.ndarray, behind: np.ndarray, known: np.ndarray, colors: Colors) -> np.ndarray:
+    """(H, W) bool: where a frame (H, W, 3) float32 shows neither the object nor its background.
 
     Args:
         behind: (H, W, 3) the background in the frame's light.
-        known: (H, W) in [0, 1]: whether it has been seen there. Where not, what has none of the
-        around: (L, 3) colours around the object is not background.
+        known: (H, W) in [0, 1]: whether it has been seen there; where not, what is not like what is around the object
+            is not background.
     """
-    seen, behind = (cv2.GaussianBlur(x, (0, 0), _GRAIN) for x in (rgb, behind))
-    other, unknown = _far(seen, behind, _GONE), known <= 0.5
-    other[unknown] = around is not None and unlike(seen[unknown], around)
-    other[other] = unlike(seen[other], colors)
+    seen, unknown = _grainless(rgb), known <= 0.5
+    other = _far(seen, _grainless(behind), _GONE)
+    other[unknown] = colors.around is not None and unlike(seen[unknown], colors.around)
+    away = _distance(seen[other], colors.thing)
+    handlike = False if colors.hands is None else _distance(seen[other], colors.hands) < away - _NEARER
+    other[other] = (away > _OTHER) | handlike
+    return _opened(other)
+
+
+def _distance(image: np.ndarray, colors: np.ndarray, shades: tuple[float, float] = _SHADES) -> np.ndarray:
+    """(...,) of (..., 3) float32 from the nearest of the colours (K, 3), darker and brighter by so much."""
+    along, own = image @ colors.T, np.einsum("kc,kc->k", colors, colors)
+    gain = np.clip(along / np.maximum(own, 1e-3), *shades)
+    square = np.einsum("...c,...c->...", image, image)[..., None] + gain * (gain * own - 2 * along)
+    return np.sqrt(np.maximum(square.min(-1), 0))
+
+
+def _grainless(image: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(image, (0, 0), _GRAIN)
+
+
+def _opened(mask: np.ndarray) -> np.ndarray:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_LEAST, _LEAST))
-    return cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0
+    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0
 
 
 def _far(a: np.ndarray, b: np.ndarray, distance: float) -> np.ndarray:

@@ -241,7 +241,7 @@ def picture_of(image: np.ndarray, camera: Camera, background: Background, usable
     rgb = image.astype(np.float32) / 255
     behind = background.under(rgb)
     if background.colors is not None:
-        clear = (~occluded(rgb, behind, background.known, background.colors, background.around)).astype(np.float32)
+        clear = (~occluded(rgb, behind, background.known, background.colors)).astype(np.float32)
         usable = clear if usable is None else usable * clear
     return Picture(rgb, behind, background.known, camera, usable)
 

@@ -81,7 +81,9 @@ class Holding:
         self._none_held(part, grasps)
         found: list[Branch] = []
         missed: list[Miss] = []
-        for k in range(min(len(grasps), _GRASPS)):
+        for k in range(len(grasps)):
+            if found and k >= _GRASPS:  # the rest is for want of better ones
+                break
             for turned in (False, True):
                 branch = self._held(arm, part, k, turned)
                 if isinstance(branch, Branch):

@@ -1,9 +1,9 @@
 """Which pixels of a frame show neither the object nor what is behind it: a hand, a sleeve.
 
-By colour: such a pixel is not what the background has there, and either none of the object's colours in any light, or
-nearer to one of those that the film's hands have. These are learned from what is surely one, and from what reaches in
-over the picture's edge. Where colours cannot tell nothing is said, and the robust errors have to do. `follow` takes
-a person segmenter's masks besides, from who has one. RSRD leaves out what Mask2Former takes for a person.
+By colour: such a pixel is not what the background has there, and none of the object's colours in any light; or it is
+clearly nearer to how the film's hands look than to both. That is learned from what is surely a hand, and from what
+reaches in over the picture's edge. Where colours cannot tell nothing is said, and the robust errors have to do.
+`follow` takes a person segmenter's masks besides, from who has one; RSRD leaves out what Mask2Former takes for one.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,9 @@ _COLORS = 16
 _SHADES = (0.4, 1.5)  # brightness of a surface in shadow, and out of one
 _OTHER = 0.09  # distance from the object's colours
 _GONE = 0.10  # and from the background's
-_NEARER = 0.02  # than to the object's, that a colour is to the hands'
+_THAN_THING = 0.015, 0.75  # error of a colour by chance; share of the object's distance at which a hand is likelier
+_THAN_REST = 0.03, 0.5  # the same of the background, which shadows change
+_SMOOTH = 2.0  # pixels over which these are averaged
 _RIM = 10  # pixels of the picture's edge over which hands reach in
 _FEW, _ENOUGH = 300, 6000  # pixels that tell what hands look like
 _GRAIN = 0.8  # pixels over which colours are measured
@@ -62,11 +64,11 @@ def hand_palette(
     """(M, 3) float32 `Colors.hands` as some frames show them, with the arguments of `occluded` for each."""
     found = []
     for rgb, behind in zip(images, behinds, strict=True):
-        sure = cv2.erode(occluded(rgb, behind, known, colors).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         seen = _grainless(rgb)
-        inwards = _opened(_far(seen, _grainless(behind), _GONE) & (known > 0.5))
+        inwards = _opened((_size(seen - _grainless(behind)) > _GONE) & (known > 0.5))
         inwards[_RIM:-_RIM, _RIM:-_RIM] = False
-        found.append(seen[inwards | sure])
+        hand = (inwards | occluded(rgb, behind, known, colors)).astype(np.uint8)
+        found.append(seen[cv2.erode(hand, np.ones((5, 5), np.uint8)) > 0])  # at its rim colours are mixed
     pixels = np.concatenate(found)
     return palette(pixels[:: max(1, len(pixels) // _ENOUGH)]) if len(pixels) > _FEW else None
 
@@ -80,12 +82,27 @@ def occluded(rgb: np.ndarray, behind: np.ndarray, known: np.ndarray, colors: Col
             is not background.
     """
     seen, unknown = _grainless(rgb), known <= 0.5
-    other = _far(seen, _grainless(behind), _GONE)
-    other[unknown] = colors.around is not None and unlike(seen[unknown], colors.around)
-    away = _distance(seen[other], colors.thing)
-    handlike = False if colors.hands is None else _distance(seen[other], colors.hands) < away - _NEARER
-    other[other] = (away > _OTHER) | handlike
-    return _opened(other)
+    apart = _size(seen - _grainless(behind))
+    far = apart > _GONE
+    if unknown.any():
+        apart[unknown] = 0.0 if colors.around is None else _distance(seen[unknown], colors.around)
+        far[unknown] = apart[unknown] > _OTHER
+    other = far.copy()
+    other[far] = unlike(seen[far], colors.thing)
+    return _opened(other if colors.hands is None else other | _handlike(seen, apart, far, colors))
+
+
+def _handlike(seen: np.ndarray, apart: np.ndarray, far: np.ndarray, colors: Colors) -> np.ndarray:
+    """(H, W) bool: where a picture is nearer to hands than to the object and to the background, which it is `apart`
+    (H, W) from, or `far` from; told with its surroundings, as hands are smooth, and so in small."""
+    height, width = apart.shape
+    small = (width + 1) // 2, (height + 1) // 2
+    seen, apart = (cv2.resize(image, small, interpolation=cv2.INTER_AREA) for image in (seen, apart))
+    hand, surer = _distance(seen, colors.hands), []
+    for other, chance, least in ((_distance(seen, colors.thing), *_THAN_THING), (apart, *_THAN_REST)):
+        odds = cv2.GaussianBlur(np.log((hand + chance) / (other + chance)), (0, 0), _SMOOTH / 2)
+        surer.append(cv2.resize(odds, (width, height)) < np.log(least))
+    return surer[0] & (far | surer[1])
 
 
 def _distance(image: np.ndarray, colors: np.ndarray, shades: tuple[float, float] = _SHADES) -> np.ndarray:
@@ -105,6 +122,6 @@ def _opened(mask: np.ndarray) -> np.ndarray:
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0
 
 
-def _far(a: np.ndarray, b: np.ndarray, distance: float) -> np.ndarray:
-    off = a - b
-    return np.einsum("...c,...c->...", off, off) > distance**2
+def _size(off: np.ndarray) -> np.ndarray:
+    """(H, W) of differences of colour (H, W, 3)."""
+    return np.sqrt(np.einsum("hwc,hwc->hw", off, off))

@@ -107,7 +107,8 @@ def search_parts(
         # followed as parts their motions are better, and so are their borders
         search.follow(found.labels)
         found = search.simplified(search.all_improved(search.parted(found.labels, found.pair)))
-        if found.parts <= best.parts:
+        # what is split, and one again, may have better borders, across which the next split pays
+        if found.parts < best.parts or (found.parts == best.parts and best.cost - found.cost < search.price):
             break
         best = found
     return best.labels

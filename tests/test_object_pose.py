@@ -1,5 +1,7 @@
 """Where is this object? Plain things, moved and turned since they were scanned, partly hidden, or not there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -191,6 +193,27 @@ def test_what_never_changes_is_no_object(thing):
     other = (still.alpha > 0.9) & ~masks[0]
     assert moving[masks[0]].mean() > 0.5 and moving[other].mean() < 0.5 * alone[other].mean()
     assert change_from(frames[:2]) is None and change_from([frames[0]] * 5) is None
+
+
+def test_what_is_not_found_is_looked_for_where_a_film_changes(thing, finder, monkeypatch):
+    """Once more, with more of what moves taken for the thing, the surer answer; not where nothing is found to move."""
+    sights: list[Sight] = []
+
+    def answers(sight, *args):
+        sights.append(sight)
+        sure = len(sights) == 2
+        return replace(unsure, confidence=0.9 if sure else 0.2, converged=sure)
+
+    frames = [photo(thing, moved(POSES[0], np.array([0.02 * k, 0, 0, 0, 0, 0]))).rgb for k in range(5)]
+    unsure = finder._answer([], CAMERA, 0.0)
+    monkeypatch.setattr(finder, "find_in", answers)
+    assert finder.find(frames, CAMERA).converged and len(sights) == 2
+    change = change_from(frames)
+    more = sights[1].chance - sights[0].chance
+    assert more[change > 0.9].mean() > 0 and np.abs(more[change == 0]).max() < 0.05
+    for still in ([frames[0]], [frames[0]] * 5):
+        sights.clear()
+        assert not finder.find(still, CAMERA).converged and len(sights) == 1
 
 
 def test_rims_are_measured_to_parts_of_a_pixel():

@@ -29,7 +29,7 @@ from robodistill.pipeline.track import read_film_camera
 from robodistill.tracking.motion import PartMotion
 from robodistill.tracking.track import track_parts
 
-_CODE = (".py", ".cpp", ".hpp", ".h")
+_CODE = (".py", ".cpp", ".hpp")
 # features of correspondence have no kinds that shape could tell
 _VISUAL = FeaturesConfig(teacher="builtin:head=looks", shape=ShapeConfig(weight=0.0))
 

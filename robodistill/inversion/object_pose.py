@@ -92,11 +92,14 @@ class ObjectFinder:
         """
         if not len(frames) or any(f.shape != (camera.height, camera.width, 3) for f in frames):
             raise BadInput(f"frames of {camera.width}x{camera.height} are needed, at least one, as the camera's")
-        found = self.find_in(self.sight(frames, camera), depth, previous, progress)
-        if found.converged or len(frames) < 2:
+        sight = self.sight(frames, camera)
+        found = self.find_in(sight, depth, previous, progress)
+        if found.converged:
             return found
-        again = self.find_in(self.sight(frames, camera, _MOVED), depth, previous, progress)
-        return max(found, again, key=lambda it: it.confidence)
+        other = self.sight(frames, camera, _MOVED)
+        if np.array_equal(other.chance, sight.chance):  # one frame, or frames that tell nothing of change
+            return found
+        return max(found, self.find_in(other, depth, previous, progress), key=lambda it: it.confidence)
 
     def find_in(
         self, sight: Sight, depth: np.ndarray | None, previous: Sequence[np.ndarray], progress: Progress

@@ -19,8 +19,10 @@ from robodistill.grasp.candidates import Candidates, Pads  # noqa: E402
 from robodistill.grasp.clearance import Hand, heights_above, signed_distance  # noqa: E402
 from robodistill.grasp.surface import Surface  # noqa: E402
 from robodistill.pipeline.plan import placed as put_down  # noqa: E402
+from robodistill.planning.branch import Branch, Miss  # noqa: E402
 from robodistill.planning.checks import CLEAR, check_plan  # noqa: E402
 from robodistill.planning.grasps import _FREE, _TIGHT, _apart, _room, part_grasps  # noqa: E402
+from robodistill.planning.holding import Holding  # noqa: E402
 from robodistill.planning.motions import free_way, timed  # noqa: E402
 from robodistill.planning.path_ik import Unreachable, follow  # noqa: E402
 from robodistill.planning.phases import joined, phases  # noqa: E402
@@ -45,6 +47,29 @@ def planned(robot):
     """A lid that one arm opens, the other steadying the box if it can."""
     task = make_task(lidded().motion, placed(0.0, 0.0))
     return task, Planner(robot, "yumi", task, lidded().workpiece)()
+
+
+def test_an_arm_looks_further_only_for_want_of_better_grasps(monkeypatch):
+    """Where one of the best can be held along the path, the others are not asked; where none can, all are."""
+    asked: list[int] = []
+
+    def held(good: set[int]):
+        def answer(arm, part, k, turned):
+            asked.append(k)
+            return (
+                Branch(arm, part, np.eye(4), 0.01, 0.02, np.zeros((1, 7)), 0.0) if k in good else Miss("reach", "far")
+            )
+
+        return answer
+
+    holding = Holding.__new__(Holding)
+    monkeypatch.setattr(holding, "grasps_of", lambda arm, part: range(40), raising=False)
+    for good, last, misses in (({3, 20}, 15, 0), ({20}, 20, 0), (set(), 39, 80)):
+        asked.clear()
+        holding.misses = []
+        monkeypatch.setattr(holding, "_held", held(good), raising=False)
+        assert len(holding.alone("left", 0)) == bool(good)
+        assert asked[-1] == last and len(holding.misses) == misses
 
 
 def test_a_task_keeps_the_motion_and_not_the_film_camera():

@@ -22,7 +22,7 @@ from robodistill.robots.robot import Robot
 _BRANCHES = 6  # of an arm that holds alone
 _FOUND, _ASKED = 12, 24  # pairs of branches that are compared, and branches that are looked for until then
 _GLANCES = 5  # key frames at which two hands are looked at
-_GRASPS = 16  # of a part looked at for an arm
+_GRASPS = 16  # of a part looked at for an arm; all for one hand where these reach nowhere
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # the gripper is the same the other way round
 _WEIGHT = 6.0  # of a grasp's score, against the cost of a branch
 

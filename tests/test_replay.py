@@ -166,6 +166,17 @@ def test_an_object_rests_as_it_was_scanned(demonstrated):
     assert compiled.neq == 1 and np.isclose(compiled.eq_data[0, 1], screw.pitch)
 
 
+@pytest.mark.parametrize("name", ["plug", "switch", "laptop", "lamp", "casket"])
+def test_what_stands_out_is_touched(name):
+    """Ribs and labels too: pads sit on what is seen, and a hand planned for that is askew where it is not there."""
+    from robodistill.sim.articulated.make import draw_object
+
+    for piece in draw_object(name, 31)[0].spec.pieces:
+        hulls = np.concatenate(piece.solid.hulls)
+        assert piece.touches
+        np.testing.assert_allclose([hulls.min(0), hulls.max(0)], piece.solid.mesh.bounds, atol=6e-4)  # round edges
+
+
 def test_what_is_held_is_what_the_pads_press():
     """A stapler's base is held across; the middle between the pads is nearer to its arm."""
     pytest.importorskip("mujoco", reason="needs mujoco: pip install robodistill[sim]")

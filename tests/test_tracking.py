@@ -331,6 +331,8 @@ def test_parts_that_went_together_are_united(model: PartModel, motion: PartMotio
     assert [(j.parent, j.child) for j in one.joints] == [(0, 1)]
     assert np.array_equal(one.Ts_camera_part, motion.Ts_camera_part)
     assert united(motion, model.points, 0.01, model.size) is motion
+    Ts[-3:, 2, 2, 3] += 0.02  # at the end one half comes off
+    assert len(united(replace(halves, Ts_camera_part=Ts), model.points, 0.01, model.size).parts) == 3
 
 
 def test_another_root(motion: PartMotion):

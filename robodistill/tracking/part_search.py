@@ -31,12 +31,13 @@ from robodistill.tracking.unite import merged
 
 _EVERY = 3  # of the frames that are followed one in so many is asked
 _MOST = 5  # parts
-_PRICE = 0.04  # that a part must bring, for the root of the whole's cost: what is by chance grows so with its pixels
+_PRICE = 0.025  # that a part must bring, for the root of the whole's cost: what is by chance grows so with its pixels
 _SPLITS, _BRIEF, _KEPT = 20, 3, 4  # that are tried in one of so many pictures, and of these in all
+_WORTH = 0.5  # of what the best brings there, that others must bring to be tried in all
 _MOVES, _ROUNDS = 4, 3  # that are tried, and how often
 _ALIKE = 0.03  # of the Gaussians, in which two splits must differ
 _TRIES = 1 + (_MOST - 1) * (_SPLITS + _KEPT + 2 * _ROUNDS * (_MOVES + 1) + 4)  # more than most films take
-_BETTER = 0.2  # of the price, that a move must bring
+_BETTER = 0.3  # of the price, that a move must bring
 _FURTHER = 3  # times as far, that pieces may go from frame to frame where they are followed once more
 _SEEN = 0.2  # of the object, in the median frame, without which nothing is searched for
 _LEAST = 0.03  # of the object's Gaussians that a part has
@@ -57,6 +58,8 @@ class _Found:
     """Two parts whose border is asked for."""
     gain: float = 0.0
     """What they bring by moving apart, thousands of pixels in the mean picture."""
+    Ts_tied: np.ndarray | None = None
+    """(T, P, 4, 4) with these two as one."""
 
     @property
     def parts(self) -> int:
@@ -98,10 +101,7 @@ def search_parts(
     search.follow(few, _FURTHER * config.jump)  # what was lost once may be kept so
     search.price = _PRICE * np.sqrt(abs(best.cost))
     while best.parts < _MOST:
-        tries = side_by_side(lambda split: search.parted(*split, every=_BRIEF), search.splits(best.labels))
-        kept = sorted(tries, key=lambda it: -it.gain)[:_KEPT]
-        kept = side_by_side(lambda it: search.parted(it.labels, it.pair), kept)
-        found = search.improved(max(kept, key=lambda it: it.gain, default=best))
+        found = search.improved(search.best_split(best))
         if found.gain < search.price:
             break
         # followed as parts their motions are better, and so are their borders
@@ -173,11 +173,29 @@ class _Search:
         return _Found(labels, np.stack(poses), quadratics)
 
     def parted(
-        self, labels: np.ndarray, pair: tuple[int, int], starts: np.ndarray | None = None, every: int = 1
+        self,
+        labels: np.ndarray,
+        pair: tuple[int, int],
+        starts: np.ndarray | None = None,
+        tied: np.ndarray | None = None,
+        every: int = 1,
     ) -> _Found:
-        """Parts solved for, and what two of them bring by moving apart."""
-        found = self.solved(labels, starts, every)
-        return replace(found, pair=pair, gain=self.solved(labels, None, every, pair).cost - found.cost)
+        """Parts solved for near poses, and what two of them bring by moving apart, against near others as one."""
+        found, one = self.solved(labels, starts, every), self.solved(labels, tied, every, pair)
+        return replace(found, pair=pair, gain=one.cost - found.cost, Ts_tied=one.Ts)
+
+    def split(self, before: _Found, labels: np.ndarray, pair: tuple[int, int], every: int = 1) -> _Found:
+        """Some of a part moving apart, against how it moved before."""
+        return self.parted(labels, pair, None, before.Ts[:, [*range(before.parts), pair[0]]], every)
+
+    def best_split(self, before: _Found) -> _Found:
+        """That which brings most in all pictures, of those that bring much in some; the same parts if there is none."""
+        splits = self.splits(before.labels)
+        tries = side_by_side(lambda it: self.split(before, *it, _BRIEF), splits)
+        tries = sorted(tries, key=lambda it: -it.gain)[:_KEPT]
+        kept = [it for it in tries if it.gain >= _WORTH * tries[0].gain]
+        kept = side_by_side(lambda it: self.split(before, it.labels, it.pair), kept)
+        return max(kept, key=lambda it: it.gain, default=replace(before, gain=0.0))
 
     def splits(self, labels: np.ndarray) -> list[tuple[np.ndarray, tuple[int, int]]]:
         """(N,) labels with one part more, the likeliest first: a piece of one part that some motion suits better; and
@@ -204,7 +222,8 @@ class _Search:
     def improved(self, found: _Found) -> _Found:
         """With pieces moved across the border that is asked for, and it cut anew, as long as that pays."""
         for _ in range(_ROUNDS if found.parts > 1 else 0):
-            tries = side_by_side(partial(self.parted, pair=found.pair, starts=found.Ts), self._moves(found))
+            near = {"pair": found.pair, "starts": found.Ts, "tied": found.Ts_tied}
+            tries = side_by_side(partial(self.parted, **near), self._moves(found))
             best = max(tries, key=lambda it: it.gain, default=found)
             if best.gain < found.gain + _BETTER * self.price:
                 break
@@ -254,4 +273,4 @@ class _Search:
             change = (costs[own, other] - costs[own, part]).sum() / np.sqrt(own.sum())
             moves.append((change, np.where(own, other, labels)))
         moves.sort(key=lambda it: it[0])
-        yield from (labels for _, labels in moves[:_MOVES])
+        yield from (labels for change, labels in moves[:_MOVES] if change < 0)

@@ -39,7 +39,7 @@ _LEAP = 0.008  # metres: as `TrackingConfig.jump` where frames are left out
 _FOOT = 0.08  # of the object's size above its support: which part does it stand on?
 _STEP, _ENOUGH = 2, 24  # every second frame tells what moves apart, if so many are left
 _SURE, _LEAST_SURE = 0.5, 0.2  # share of a part in sight from which its joint's value counts for the range
-_LEAST_TRAVEL = 0.04  # of the object's size; what moves less against its parent is fixed to it
+_LEAST_TRAVEL = 0.02  # of the object's size; what moves less against its parent is fixed to it
 
 
 @small_matrices

@@ -12,7 +12,7 @@ from robodistill.tracking.motion import PartMotion
 
 _TOUCH = 0.03  # of the object's size between parts that may be one
 _SEEN = 0.3  # share of both parts in the frames that tell
-_MOST = 0.8  # of these frames in which they are where they would be as one
+_MOST = 0.9  # of these frames in which they are where they would be as one
 
 
 def merged(labels: np.ndarray, one: Sequence[tuple[int, int]], parts: int) -> np.ndarray | None:

@@ -31,7 +31,7 @@ from robodistill.tracking.unite import merged
 
 _EVERY = 3  # of the frames that are followed one in so many is asked
 _MOST = 5  # parts
-_PRICE = 0.025  # that a part must bring, for the root of the whole's cost: what is by chance grows so with its pixels
+_PRICE = 0.018  # that a part must bring, for the root of the whole's cost: what is by chance grows so with its pixels
 _SPLITS, _BRIEF, _KEPT = 20, 3, 4  # that are tried in one of so many pictures, and of these in all
 _WORTH = 0.5  # of what the best brings there, that others must bring to be tried in all
 _MOVES, _ROUNDS = 4, 3  # that are tried, and how often

@@ -53,7 +53,7 @@ def make_workbench(name: str, seed: int, T_world_object: np.ndarray) -> tuple[Wo
         bodies[rest.child(joint)] = _hang(world, bodies[rest.parent(joint)], rest.child(joint), joint)
     for piece in rest.spec.pieces:
         world.add_drawn(bodies[piece.part], piece.solid, coats[piece.tint])
-        for points in piece.solid.hulls if piece.touches else ():
+        for points in piece.solid.hulls:  # what stands out on what is handled too: pads are planned to sit on it
             world.add_touch(bodies[piece.part], points, piece.density)
     for k, a in enumerate(rest.parts):  # limits keep parts apart; hulls that meet in a hinge would lock it
         for b in rest.parts[k + 1 :]:

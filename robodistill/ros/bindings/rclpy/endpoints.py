@@ -1,5 +1,6 @@
 """Publishers, subscriptions, services and clients: messages on one side, the wire on the other."""
 
+import abc
 import collections
 import inspect
 import itertools
@@ -20,7 +21,7 @@ _REPLY_WAIT = 0.1
 """Seconds that a server waits until a client's reader of replies is known, as rmw_cyclonedds does."""
 
 
-class Entity:
+class Entity(abc.ABC):
     """What a node has made."""
 
     callback_group: Any = None
@@ -36,9 +37,9 @@ class Entity:
         """What is to be run for what has come; None where nothing has, as for what only sends."""
         return None
 
+    @abc.abstractmethod
     def _endpoints(self) -> tuple[tuple, tuple]:
         """Readers and writers."""
-        raise NotImplementedError
 
     def destroy(self) -> None:
         """Take it off the network."""

@@ -12,12 +12,13 @@ from two_boxes import CAMERA, HINGE, box, make_model
 from robodistill.config import TrackingConfig
 from robodistill.field.gaussians import FieldView, GaussianField
 from robodistill.geometry.camera import Camera
+from robodistill.tracking.articulation import Articulation, across
+from robodistill.tracking.axes import joint_prior, to_edge, to_level
 from robodistill.tracking.background import Background
 from robodistill.tracking.foot import FEET, best_foot, without_feet
 from robodistill.tracking.layers import Window
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.photometric import linearize
-from robodistill.tracking.refine import to_edge
 from robodistill.tracking.tracker import Followed, picture_of
 
 HEIGHT, FRAMES = 0.016, 10
@@ -130,6 +131,15 @@ def test_axes_stand_or_lie_along_a_footprint(scan: tuple):
     disc = replace(model.field, means=torch.from_numpy(model.points).float()).select(torch.from_numpy(keep))
     halves = PartModel(disc, (disc.means[:, 2] > 0).int().numpy(), up)
     assert to_edge(halves, HINGE) is None and np.allclose(to_edge(halves, replace(HINGE, axis=up)), 0)
+    leaning = replace(HINGE, axis=Rotation.from_euler("yz", [0.1, 0.3]).apply([1.0, 0, 0]))
+    found = Rotation.from_rotvec(to_level(halves, leaning)).apply(leaning.axis)
+    assert abs(found @ up) < 1e-9 and found @ leaning.axis > np.cos(0.101)  # the nearest
+    assert to_level(parts, leaning) is None  # whose footprint tells more
+    # a step that nothing else speaks for is that turn; sideways the axis is as free as before
+    tree = Articulation((leaning,), halves.centers)
+    H, g = joint_prior(halves, tree)
+    assert np.allclose(np.linalg.solve(H, -g)[:2] @ across(leaning.axis), to_level(halves, leaning), atol=4e-3)
+    assert np.allclose(np.linalg.eigvalsh(H[:2, :2])[0], 0.1**-2)
 
 
 def test_a_field_without_a_support_keeps_all(scan: tuple):

@@ -9,6 +9,7 @@ from two_boxes import CAMERA, HINGE, make_model, start
 
 from robodistill.config import TrackingConfig
 from robodistill.tracking.articulation import FreeParts, joint_motion
+from robodistill.tracking.axes import to_edge
 from robodistill.tracking.joint_guesses import likely_joints, trial_values
 from robodistill.tracking.joint_trial import _chosen, _leaves, _Solved
 from robodistill.tracking.layers import Window
@@ -16,7 +17,6 @@ from robodistill.tracking.lost import Lost
 from robodistill.tracking.motion import Joint
 from robodistill.tracking.photometric import linearize
 from robodistill.tracking.picture import Picture
-from robodistill.tracking.refine import to_edge
 from robodistill.tracking.tracker import Follower
 
 MODEL = make_model()

@@ -9,10 +9,11 @@ import torch
 from box_field import scanned
 from planned_objects import lidded
 from scipy.sparse import coo_matrix
-from two_boxes import CAMERA, make_film, make_model, start
+from two_boxes import CAMERA, HINGE, make_film, make_model, start
 
 from robodistill.config import TrackingConfig
 from robodistill.errors import HonestNo
+from robodistill.tracking.articulation import joint_motion
 from robodistill.tracking.background import Background
 from robodistill.tracking.borders import alike, cut
 from robodistill.tracking.layers import Window
@@ -65,6 +66,22 @@ def test_parts_are_split_by_their_motion(shell: PartModel, film: tuple, tree: tu
         for layers in (shell.draw(T[[0, 0]], Window(CAMERA, 0, 0, 160, 120)) for T in poses[:, :1].repeat(2, 1))
     ]
     assert _searched(shell, tree, rigid, poses[0][0], config).max() == 0
+
+
+def test_a_third_part_is_found_that_moves_less(shell: PartModel, film: tuple, tree: tuple):
+    """Half of the lid opens half as far: the search goes on from two parts, and ends at three."""
+    frames, poses, angles = film
+    halves = np.where((shell.labels == 1) & (shell.points[:, 0] < 0), 2, shell.labels)
+    parts, window = replace(shell, labels=halves), Window(CAMERA, 0, 0, 160, 120)
+    behind, shown = Background(frames, np.zeros((120, 160), bool)).rgb, []
+    for Ts, angle in zip(poses, angles, strict=True):
+        layers = parts.draw(np.stack([*Ts, Ts[0] @ joint_motion(HINGE, 0.5 * angle)]), window)
+        shown.append((255 * np.clip(layers.over(layers.color, behind), 0, 1)).astype(np.uint8))
+    few = (shell.points[:, 0] < 0) + 2 * shell.labels
+    found = _searched(shell, (few, tree[1]), shown, poses[0][0], replace(TrackingConfig(), jump=0.008))
+    assert found.max() == 2
+    counts = np.array([np.bincount(found[halves == part], minlength=3) for part in range(3)])
+    assert sorted(counts.argmax(1)) == [0, 1, 2] and (counts.max(1) > 0.8 * counts.sum(1)).all(), counts
 
 
 def test_a_film_of_another_thing_shows_no_parts(shell: PartModel, tree: tuple):

@@ -148,18 +148,22 @@ def from_film(
 
 def ends_right(it: Demonstration, motion: PartMotion) -> bool:
     """Whether each true part is followed by some found one, to where it ends against the body."""
-    owners = owners_of(motion.labels, it.demo.labels)
-    body = next((k for k, part in owners.items() if part == 0), None)
-    if body is None:
-        return False
-    for part in range(len(it.demo.truth["parts"])):
+    owners, truth = owners_of(motion.labels, it.demo.labels), it.demo.labels
+
+    def followers(part: int) -> list[int]:
+        """Found parts that are mostly of a true one; if it was made one with another, that which most of it is in."""
         own = [k for k, owner in owners.items() if owner == part]
-        if not own:
-            own = [body]  # merged into the body: right only if it did not move
+        inside = motion.labels[(truth == part) & (motion.labels >= 0)]
+        return own or list(np.bincount(inside).argsort()[-1:])
+
+    every = [followers(part) for part in range(len(it.demo.truth["parts"]))]
+    if not all(every):
+        return False
+    for part, found_parts in enumerate(every):
         true = np.linalg.inv(it.motion.Ts_camera_part[-1, 0]) @ it.motion.Ts_camera_part[-1, part]
         middle = np.append(it.workpiece.of(part).mean(0), 1)
-        for k in own:
-            found = np.linalg.inv(motion.Ts_camera_part[-1, body]) @ motion.Ts_camera_part[-1, k]
+        for k in found_parts:
+            found = np.linalg.inv(motion.Ts_camera_part[-1, every[0][0]]) @ motion.Ts_camera_part[-1, k]
             if np.linalg.norm(((found - true) @ middle)[:3]) > _ENDS or pose_error(found, true)[1] > _LEANS:
                 return False
     return True

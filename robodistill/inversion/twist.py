@@ -17,9 +17,10 @@ def moved(T: np.ndarray, twist: np.ndarray) -> np.ndarray:
 
 def skew(points: np.ndarray) -> np.ndarray:
     """(..., 3, 3) matrices that take a vector to its cross product with (..., 3) points: `skew(p) @ w = p x w`."""
-    x, y, z = np.moveaxis(points, -1, 0)
-    o = np.zeros_like(x)
-    return np.stack([np.stack([o, -z, y], -1), np.stack([z, o, -x], -1), np.stack([-y, x, o], -1)], -2)
+    out = np.zeros((*points.shape, 3), points.dtype)
+    for k, (i, j) in enumerate(((1, 2), (2, 0), (0, 1))):
+        out[..., j, i], out[..., i, j] = points[..., k], -points[..., k]
+    return out
 
 
 def camera_motion(points: np.ndarray) -> np.ndarray:

@@ -204,6 +204,8 @@ def _rasterize_kernel(
             image = torch.cat([rgb, depth], -1)
         images.append(image)
         alphas.append(alpha)
+    if len(images) == 1:
+        return images[0][None], alphas[0][None]  # no copy of what most views are
     return torch.stack(images), torch.stack(alphas)
 
 

@@ -143,11 +143,11 @@ class Articulation:
 
     def moved(self, state: State, x: np.ndarray) -> State:
         """The state after a step (freedoms,)."""
-        T = _about(state.T_camera_root, self.centers[self.root], x[:6])
+        T = moved_parts(state.T_camera_root[None], self.centers[[self.root]], x[:6])[0]
         values, loose, at = state.values.copy(), state.loose.copy(), 6
         for k, joint in enumerate(self.joints):
             if joint.kind == "free":
-                loose[k] = _about(loose[k], self.centers[joint.child], x[at : at + 6])
+                loose[k] = moved_parts(loose[k][None], self.centers[[joint.child]], x[at : at + 6])[0]
             elif joint.kind in _MOVING:
                 values[k] += x[at]
                 if self.bounded:
@@ -265,13 +265,8 @@ def carried(twists: np.ndarray, offset: np.ndarray) -> np.ndarray:
 
 def moved_parts(Ts: np.ndarray, centers: np.ndarray, x: np.ndarray) -> np.ndarray:
     """(P, 4, 4) poses after twists (6 P,): each part turns about its own middle, which then moves by v, camera axes."""
-    return np.stack([_about(T, center, twist) for T, center, twist in zip(Ts, centers, x.reshape(-1, 6), strict=True)])
-
-
-def _about(T: np.ndarray, center: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """T after a turn about where it takes `center`, which then moves by v."""
-    R = Rotation.from_rotvec(x[3:]).as_matrix()
-    out = T.copy()
-    out[:3, :3] = R @ T[:3, :3]
-    out[:3, 3] = T[:3, :3] @ center + T[:3, 3] + x[:3] - out[:3, :3] @ center
-    return out
+    twists, after = x.reshape(-1, 6), Ts.copy()
+    after[:, :3, :3] = Rotation.from_rotvec(twists[:, 3:]).as_matrix() @ Ts[:, :3, :3]
+    turned = np.einsum("pij,pj->pi", Ts[:, :3, :3] - after[:, :3, :3], centers)
+    after[:, :3, 3] += turned + twists[:, :3]
+    return after

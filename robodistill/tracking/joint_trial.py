@@ -17,13 +17,14 @@ from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
 from robodistill.parallel import side_by_side
 from robodistill.tracking.articulation import Articulation, joint_motion
+from robodistill.tracking.axes import likely_turn
 from robodistill.tracking.joint_guesses import likely_joints, off_axis, trial_values
 from robodistill.tracking.joint_path import cheapest_path
 from robodistill.tracking.look import Look
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
 from robodistill.tracking.photometric import mean_cost
-from robodistill.tracking.refine import reach, refine, to_edge
+from robodistill.tracking.refine import reach, refine
 from robodistill.tracking.tracker import Followed, picture_of
 
 _FRAMES = 12  # that are asked
@@ -144,8 +145,8 @@ def sought(model: PartModel, looks: list[Look], joint: Joint) -> np.ndarray:
 
 
 def _along_edge(model: PartModel, joint: Joint, *within: float) -> Iterator[Joint]:
-    """The joint along an edge, see `to_edge`, if there is one."""
-    turn = to_edge(model, joint, *within)
+    """The joint along an edge, or level, see `likely_turn`, if one is near."""
+    turn = likely_turn(model, joint, *within)
     if turn is not None:
         yield replace(joint, axis=Rotation.from_rotvec(turn).as_matrix() @ joint.axis)
 
@@ -246,7 +247,7 @@ def _chosen(model: PartModel, solved: list[_Solved], rest: _Solved) -> _Solved:
             return np.inf  # a hinge
         if joint.kind != "prismatic" and slides and off_axis(model, joint) > _FAR * model.size:
             return np.inf  # a slide
-        turn = to_edge(model, joint)
+        turn = likely_turn(model, joint)
         oblique = 2 if turn is None else int(np.linalg.norm(turn) > _OBLIQUE)
         return _PRICE[joint.kind] + _ASKEW * oblique + _LOOSE * _leaves(model, joint)
 

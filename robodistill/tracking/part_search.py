@@ -10,7 +10,7 @@ film.
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -25,8 +25,8 @@ from robodistill.tracking.borders import alike, cut
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion_bank import MotionBank
 from robodistill.tracking.part_errors import errors_by_part
-from robodistill.tracking.photometric import Quadratic, mean_cost
-from robodistill.tracking.tracker import Follower, check_seen, follow, picture_of
+from robodistill.tracking.photometric import Quadratic, frame_costs, mean_cost
+from robodistill.tracking.tracker import Followed, Follower, check_seen, follow, picture_of
 from robodistill.tracking.unite import merged
 
 _EVERY = 3  # of the frames that are followed one in so many is asked
@@ -56,8 +56,8 @@ class _Found:
     quadratics: list[Quadratic]
     pair: tuple[int, int] = (0, 0)
     """Two parts whose border is asked for."""
-    gain: float = 0.0
-    """What they bring by moving apart, thousands of pixels in the mean picture."""
+    gains: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    """(T,) what they bring by moving apart, thousands of pixels."""
     Ts_tied: np.ndarray | None = None
     """(T, P, 4, 4) with these two as one."""
 
@@ -70,6 +70,11 @@ class _Found:
     def cost(self) -> float:
         """Mean of `Quadratic.cost`."""
         return mean_cost(self.quadratics)
+
+    @property
+    def gain(self) -> float:
+        """Mean of `gains`."""
+        return float(self.gains.mean())
 
 
 def search_parts(
@@ -97,8 +102,7 @@ def search_parts(
     """
     search = _Search(whole, branches, frames, camera, T_first, background, config, progress)
     best = search.solved(whole.labels)
-    check_seen(search.follow(few), _SEEN)
-    search.follow(few, _FURTHER * config.jump)  # what was lost once may be kept so
+    check_seen(search.follow(few, config.jump, _FURTHER * config.jump)[0], _SEEN)  # lost once, kept the other way
     search.price = _PRICE * np.sqrt(abs(best.cost))
     while best.parts < _MOST:
         found = search.improved(search.best_split(best))
@@ -135,15 +139,19 @@ class _Search:
         self.bank = MotionBank(whole, self.pictures)
         self.follow(whole.labels)
 
-    def follow(self, labels: np.ndarray, jump: float | None = None) -> list[Quadratic]:
-        """Parts through the film, into the bank; metres that they may jump from frame to frame, if not the usual."""
+    def follow(self, labels: np.ndarray, *jumps: float) -> list[list[Quadratic]]:
+        """Parts through the film, into the bank; once for each of the metres that they may jump from frame to frame."""
         model = self._model(labels)
         Ts = np.tile(self.T_first, (model.parts, 1, 1))
         known = {"progress": self.progress, "background": self.background}
-        config = self.config if jump is None else replace(self.config, jump=jump)
-        followed = follow(model, self.frames, self.camera, Ts, config, **known)
-        self.bank.add(followed.Ts_camera_part[::_EVERY], followed.quadratics[::_EVERY])
-        return followed.quadratics
+
+        def through(jump: float) -> Followed:
+            return follow(model, self.frames, self.camera, Ts, replace(self.config, jump=jump), **known)
+
+        ways = side_by_side(through, jumps or [self.config.jump])
+        for way in ways:
+            self.bank.add(way.Ts_camera_part[::_EVERY], way.quadratics[::_EVERY])
+        return [way.quadratics for way in ways]
 
     def _model(self, labels: np.ndarray) -> PartModel:
         return replace(self.whole, labels=labels)
@@ -182,7 +190,9 @@ class _Search:
     ) -> _Found:
         """Parts solved for near poses, and what two of them bring by moving apart, against near others as one."""
         found, one = self.solved(labels, starts, every), self.solved(labels, tied, every, pair)
-        return replace(found, pair=pair, gain=one.cost - found.cost, Ts_tied=one.Ts)
+        return replace(
+            found, pair=pair, gains=frame_costs(one.quadratics) - frame_costs(found.quadratics), Ts_tied=one.Ts
+        )
 
     def split(self, before: _Found, labels: np.ndarray, pair: tuple[int, int], every: int = 1) -> _Found:
         """Some of a part moving apart, against how it moved before."""
@@ -195,7 +205,7 @@ class _Search:
         tries = sorted(tries, key=lambda it: -it.gain)[:_KEPT]
         kept = [it for it in tries if it.gain >= _WORTH * tries[0].gain]
         kept = side_by_side(lambda it: self.split(before, it.labels, it.pair), kept)
-        return max(kept, key=lambda it: it.gain, default=replace(before, gain=0.0))
+        return max(kept, key=lambda it: it.gain, default=replace(before, gains=np.zeros(1)))
 
     def splits(self, labels: np.ndarray) -> list[tuple[np.ndarray, tuple[int, int]]]:
         """(N,) labels with one part more, the likeliest first: a piece of one part that some motion suits better; and
@@ -223,8 +233,11 @@ class _Search:
         """With pieces moved across the border that is asked for, and it cut anew, as long as that pays."""
         for _ in range(_ROUNDS if found.parts > 1 else 0):
             near = {"pair": found.pair, "starts": found.Ts, "tied": found.Ts_tied}
-            tries = side_by_side(partial(self.parted, **near), self._moves(found))
+            tries = side_by_side(partial(self.parted, **near, every=_BRIEF), self._moves(found))
             best = max(tries, key=lambda it: it.gain, default=found)
+            if best.gain <= found.gains[::_BRIEF].mean():
+                break
+            best = self.parted(best.labels, **near)
             if best.gain < found.gain + _BETTER * self.price:
                 break
             found = best

@@ -109,9 +109,14 @@ def compared(
     return _way().compare(Scene(layers, window, picture, lights, spread, blur))
 
 
+def frame_costs(quadratics: Sequence[Quadratic]) -> np.ndarray:
+    """(T,) of frames; nought where the object is not in one."""
+    return np.array([q.cost if np.isfinite(q.cost) else 0.0 for q in quadratics])
+
+
 def mean_cost(quadratics: Sequence[Quadratic]) -> float:
-    """Of frames; nought where the object is not in one."""
-    return float(np.mean([q.cost if np.isfinite(q.cost) else 0.0 for q in quadratics]))
+    """Mean of `frame_costs`."""
+    return float(frame_costs(quadratics).mean())
 
 
 def unlit(parts: int) -> np.ndarray:

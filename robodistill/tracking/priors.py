@@ -42,15 +42,23 @@ def contact_terms(
         x_a, x_b = (contact.points @ Ts[p, :3, :3].T + Ts[p, :3, 3] for p in (contact.a, contact.b))
         gap = x_b - x_a
         weight = (1 + (gap**2).sum(1) / spread**2) ** -2 / (spread**2 * len(gap)) * _OBSERVATIONS
-        J = np.zeros((len(gap), 3, 6 * model.parts))
-        for p, x, sign in ((contact.a, x_a, -1), (contact.b, x_b, 1)):
+        J = np.zeros((len(gap), 3, 12))
+        for k, (p, x, sign) in enumerate(((contact.a, x_a, -1), (contact.b, x_b, 1))):
             middle = Ts[p, :3, :3] @ model.centers[p] + Ts[p, :3, 3]
-            J[:, :, 6 * p : 6 * p + 3] = sign * np.eye(3)
-            J[:, :, 6 * p + 3 : 6 * p + 6] = -sign * skew(x - middle)
-        weighted = J * weight[:, None, None]
-        H += np.einsum("nia,nib->ab", weighted, J)
-        g += np.einsum("nia,ni->a", weighted, gap)
+            J[:, :, 6 * k : 6 * k + 3] = sign * np.eye(3)
+            J[:, :, 6 * k + 3 : 6 * k + 6] = -sign * skew(x - middle)
+        _add(H, g, contact, J.reshape(-1, 12), np.repeat(weight, 3), gap.ravel())
     return H, g
+
+
+def _add(
+    H: np.ndarray, g: np.ndarray, contact: Contact, J: np.ndarray, weights: np.ndarray, errors: np.ndarray
+) -> None:
+    """What n weighted errors, and their derivatives J (n, 12) by the twists of a contact's two parts, add."""
+    rows = np.concatenate([np.arange(6 * p, 6 * p + 6) for p in (contact.a, contact.b)])
+    weighted = J.T * weights
+    H[np.ix_(rows, rows)] += weighted @ J
+    g[rows] += weighted @ errors
 
 
 _OBSERVATIONS = 20.0  # that a contact counts as
@@ -62,19 +70,17 @@ def together(model: PartModel, Ts: np.ndarray, Ts_wanted: np.ndarray, contacts: 
     What is hidden goes with its neighbour, whichever way that moves.
     """
     H, g = np.zeros((6 * model.parts,) * 2), np.zeros(6 * model.parts)
-    for contact in contacts:
-        a, b = contact.a, contact.b
-        target = Ts[a] @ np.linalg.inv(Ts_wanted[a]) @ Ts_wanted[b]
-        at_a, at_b = (Ts[p, :3, :3] @ model.centers[p] + Ts[p, :3, 3] for p in (a, b))
-        shift = at_b - target[:3, :3] @ model.centers[b] - target[:3, 3]
-        turn = Rotation.from_matrix(Ts[b, :3, :3] @ target[:3, :3].T).as_rotvec()
-        J = np.zeros((6, 6 * model.parts))
-        J[:, 6 * b : 6 * b + 6] = np.eye(6)
-        J[:, 6 * a : 6 * a + 6] = -carried(np.eye(6), at_b - at_a)
-        radians = metres / min(model.radii[a], model.radii[b])
-        weighted = J * np.repeat([metres**-2, radians**-2], 3)[:, None]
-        H += weighted.T @ J
-        g += weighted.T @ np.concatenate([shift, turn])
+    if not contacts:
+        return H, g
+    a, b = np.array([(contact.a, contact.b) for contact in contacts]).T
+    targets = Ts[a] @ np.linalg.inv(Ts_wanted[a]) @ Ts_wanted[b]
+    middles = np.einsum("pij,pj->pi", Ts[:, :3, :3], model.centers) + Ts[:, :3, 3]
+    shifts = middles[b] - np.einsum("cij,cj->ci", targets[:, :3, :3], model.centers[b]) - targets[:, :3, 3]
+    turns = Rotation.from_matrix(Ts[b, :3, :3] @ targets[:, :3, :3].transpose(0, 2, 1)).as_rotvec()
+    for contact, offset, error in zip(contacts, middles[b] - middles[a], np.hstack([shifts, turns]), strict=True):
+        J = np.hstack([-carried(np.eye(6), offset), np.eye(6)])
+        radians = metres / min(model.radii[contact.a], model.radii[contact.b])
+        _add(H, g, contact, J, np.repeat([metres**-2, radians**-2], 3), error)
     return H, g
 
 

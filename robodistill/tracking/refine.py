@@ -7,6 +7,7 @@ and knows no joints.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
 from robodistill.parallel import side_by_side
 from robodistill.progress import Progress, silent
-from robodistill.tracking.articulation import Articulation, State, across
+from robodistill.tracking.articulation import Articulation, State
+from robodistill.tracking.axes import joint_prior
 from robodistill.tracking.background import Background
 from robodistill.tracking.bundle import Smooth, bundled
 from robodistill.tracking.joint_path import sought_values
@@ -24,13 +26,12 @@ from robodistill.tracking.photometric import Quadratic, misfit
 from robodistill.tracking.picture import Picture
 from robodistill.tracking.tracker import Follower, picture_of
 
-_EDGE_REACH, _EDGE_STD = np.radians(15), np.radians(1)  # from an edge, within which and to which axes lie along it
-_SHARP = 1.08  # sharpness of a footprint that tells an axis: 57 of 57 to 1.2 degrees; of 17 below 13 are further off
 _KNOWN = 0.02  # of the object's size, to which the search for values is believed
 _OBJECTION = 0.03  # thousands of pixels by which a frame's own answer must be nearer to be kept
 _SEEN = 0.5  # share of a part that the frame must agree with
 _WORSE = 1.05  # of the error of the frame before
 _CLOSER = 0.1  # of the object's size, by which no frame begins nearer to the camera than it was so far
+_PICTURES = 128  # of 3 MB, that are kept from pass to pass
 _NOTHING = 0.1  # share of a part, below which the frame says nothing of it
 
 
@@ -67,6 +68,7 @@ def refine(
     states = [articulation.nearest(Ts) for Ts in Ts_camera_part]
     reaches = np.array([reach(model, joint) for joint in articulation.joints])
 
+    @lru_cache(_PICTURES)
     def picture(t: int) -> Picture:
         return picture_of(frames[t], camera, background)
 
@@ -87,6 +89,12 @@ def refine(
     def closer(state: State, t: int) -> bool:
         # what is drawn larger covers more of an unmasked hand, and fits the better the nearer it comes
         return distance(state) < distance(states[t]) - _CLOSER * model.size
+
+    def costs_of(tree: Articulation, states: list[State]) -> list[float]:
+        def cost(t: int) -> float:
+            return misfit(model, tree.poses(states[t]), picture(t), config.spread, quadratics[t].lights, 0.0)
+
+        return side_by_side(cost, range(len(frames)))
 
     def settle(follower: Follower, t: int, image: Picture) -> tuple[State, Quadratic]:
         q, light = quadratics[t], light_of(t)
@@ -114,16 +122,14 @@ def refine(
         smooth = None
         if paths is not None:
             smooth = Smooth(reaches, paths.mean, np.maximum(paths.std, _KNOWN * model.size / reaches))
-        solved, prior = states, _prior(model, articulation)
+        solved, prior = states, joint_prior(model, articulation)
         articulation, states, covariance = bundled(articulation, states, quadratics, prior, smooth)
         if film:  # what the others say of a frame holds where its picture does not object
-            for t, own in enumerate(solved):
-                image, lights = picture(t), quadratics[t].lights
-                costs = [
-                    misfit(model, articulation.poses(state), image, config.spread, lights, 0.0)
-                    for state in (states[t], own)
-                ]
-                states[t] = states[t] if costs[0] < costs[1] + _OBJECTION else own
+            costs = costs_of(articulation, states), costs_of(articulation, solved)
+            states = [
+                mine if cost < before + _OBJECTION else own
+                for mine, own, cost, before in zip(states, solved, *costs, strict=True)
+            ]
     return Refined(articulation, states, quadratics, covariance)
 
 
@@ -166,48 +172,3 @@ def reach(model: PartModel, joint: Joint) -> float:
     points = model.points[model.labels == joint.child]
     arm = np.linalg.norm(np.cross(points - joint.origin, joint.axis), axis=1)
     return float(np.hypot(np.quantile(arm, 0.9), joint.pitch))
-
-
-def to_edge(model: PartModel, joint: Joint, within: float = _EDGE_REACH) -> np.ndarray | None:
-    """(3,) turn from a joint's axis to the direction that it is likely along; None if all are further off than so, rad.
-
-    Of what stood when it was scanned: upright, or along a side of the sharper of both parts' footprints, if that is
-    sharp. Else what slides does so along the box of its larger part; how far towards the camera, pictures hardly show.
-    The axis of what turns they do show: it is drawn to the nearest edge of either part's box, or principal axis.
-    """
-    if joint.kind not in ("revolute", "prismatic", "screw"):
-        return None
-    pair = [joint.parent, joint.child]
-    if model.up is not None:
-        sharper = max(pair, key=lambda p: model.sharpness[p])
-        sets = [model.axes[sharper][: 3 if model.sharpness[sharper] > _SHARP else 1]]
-    else:
-        sets = [np.concatenate([model.axes[pair], model.principal[pair]]).reshape(-1, 3)]
-        if joint.kind == "prismatic":
-            sets.insert(0, model.axes[max(pair, key=lambda p: model.radii[p])])
-    for edges in sets:
-        edges = edges * np.sign(edges @ joint.axis)[:, None]
-        turn = np.cross(joint.axis, edges[(edges @ joint.axis).argmax()])
-        sine = np.linalg.norm(turn)
-        if sine < np.sin(within):
-            return turn * np.arcsin(sine) / max(sine, 1e-12)
-    return None
-
-
-def _prior(model: PartModel, articulation: Articulation) -> tuple[np.ndarray, np.ndarray]:
-    """H (shapes, shapes) and g (shapes,): a step is believed to 0.1 rad and 1 cm, and axes lie along edges.
-
-    Things are made so that what turns or slides does it along an edge of what it turns or slides on; where pictures are
-    sure of another axis they outweigh that.
-    """
-    sizes = {"revolute": [0.1, 0.1, 0.01, 0.01], "prismatic": [0.1, 0.1], "screw": [0.1, 0.1, 0.01, 0.01, 0.002]}
-    diagonal, g = [], []
-    for joint in articulation.joints:
-        own = np.array(sizes.get(joint.kind, [])) ** -2.0
-        slope, turn = np.zeros(len(own)), to_edge(model, joint)
-        if turn is not None:
-            own[:2] += _EDGE_STD**-2
-            slope[:2] = -(across(joint.axis) @ turn) * _EDGE_STD**-2
-        diagonal.append(own)
-        g.append(slope)
-    return np.diag(np.concatenate(diagonal)), np.concatenate(g)

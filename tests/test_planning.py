@@ -121,6 +121,19 @@ def test_a_hinged_part_is_held_away_from_its_hinge(robot):
     assert least["revolute"] > 0.25 * 0.1 > least["prismatic"]
 
 
+def test_what_can_be_held_next_to_its_hinge_only_is_not_carried_by_that(robot):
+    """With the hinge through the middle of a knob all hands are near it: good enough on the table, not in the air."""
+    knob = [((-0.075, 0, 0.0025), (0.12, 0.12, 0.005)), ((-0.075, 0, 0.015), (0.02, 0.02, 0.03))]
+    bar = [((0.03, 0, 0.02), (0.12, 0.02, 0.012))]
+    joint = ("revolute", (0, 1.0, 0), (-0.075, 0, 0.02))
+    for carried in (False, True):
+        it = made((knob, bar), joint, -0.4, (True, True), 0.08)
+        task = make_task(it.motion, placed(0, 0), carried)
+        grasps = part_grasps(robot, "left", it.workpiece, task, 0, GraspConfig())
+        assert task.carried == carried and bool(len(grasps)) != carried, grasps.rejected
+    assert grasps.rejected["too near a hinge"]
+
+
 def test_pads_are_turned_to_sit_flat():
     """On a plate both pads lie flat and press their whole width; on a block's edge they press nothing."""
     plate = surface(([((0, 0, 0.05), (0.2, 0.2, 0.01))], []))

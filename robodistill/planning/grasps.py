@@ -110,7 +110,7 @@ def _on_path(
     ])  # fmt: skip
     made = _keep(made, low > TIPS - 1e-4 if len(low) else np.zeros(0, bool), "the table comes in the way", rejected)
     far = _levers(made, task.hinges, part, workpiece.of(part)) >= _LEVER
-    if far.any():
+    if far.any() or task.carried:  # in the air nothing but that hand keeps it from turning
         made = _keep(made, far, "too near a hinge", rejected)
     scores = _scores(made, plane[:3])
     firm = scores >= (_CARRIES if task.carried else _WEAKEST)

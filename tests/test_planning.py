@@ -21,7 +21,7 @@ from robodistill.grasp.surface import Surface  # noqa: E402
 from robodistill.pipeline.plan import placed as put_down  # noqa: E402
 from robodistill.planning.branch import Branch, Miss  # noqa: E402
 from robodistill.planning.checks import CLEAR, check_plan  # noqa: E402
-from robodistill.planning.grasps import _FREE, _TIGHT, _apart, _room, part_grasps  # noqa: E402
+from robodistill.planning.grasps import _CARRIES, _FREE, _TIGHT, PartGrasps, _apart, _room, part_grasps  # noqa: E402
 from robodistill.planning.holding import Holding  # noqa: E402
 from robodistill.planning.motions import free_way, timed  # noqa: E402
 from robodistill.planning.path_ik import Unreachable, follow  # noqa: E402
@@ -132,6 +132,23 @@ def test_what_can_be_held_next_to_its_hinge_only_is_not_carried_by_that(robot):
         grasps = part_grasps(robot, "left", it.workpiece, task, 0, GraspConfig())
         assert task.carried == carried and bool(len(grasps)) != carried, grasps.rejected
     assert grasps.rejected["too near a hinge"]
+
+
+def test_two_prongs_are_not_carried_by_both(robot):
+    """What is seen as one part may be two: jaws of pliers that a film hardly shows would be pressed together."""
+    body, slide = [((0, 0.12, 0.01), (0.05, 0.05, 0.02))], ("prismatic", (0, 0, 1.0), (0, 0, 0))
+
+    def found(*bars: tuple) -> PartGrasps:
+        it = made((body, list(bars)), slide, 0.03, (False, True), 0.0)
+        return part_grasps(robot, "left", it.workpiece, make_task(it.motion, placed(0, 0)), 1, GraspConfig())
+
+    two, one = (
+        found(*[((0, y, 0.03), (0.09, 0.008, 0.02)) for y in (-0.013, 0.013)]),
+        found(((0, 0, 0.03), (0.09, 0.034, 0.02))),
+    )
+    across = two.widths > 0.03
+    assert across.any() and not across.all() and two.scores[across].max() < _CARRIES < one.scores.max()
+    assert (one.widths > 0.03).any()
 
 
 def test_pads_are_turned_to_sit_flat():

@@ -29,6 +29,7 @@ _FEW, _FINE = 10, 0.4  # grasps of a part, below which they are sought with a fi
 _KEPT = 300  # candidates whose clearance is looked at
 _PLACES = 14  # key frames at which the other parts are looked at
 _WEAKEST, _CARRIES = 0.25, 0.45  # score of a grasp that holds, and of one that carries
+_GAP, _DOUBT = 0.3, 1.3  # of what a pad presses, that faces between the pads may have; what a hand is worth less then
 _UNKNOWN = 0.3  # rad that both contact angles are taken for where they were not seen
 _FLAT = 0.2  # rad of both contact angles together by which a grasp is worth less
 _LEVER = 0.3  # of the part's reach from a hinge's axis, that pads are away from it
@@ -147,7 +148,8 @@ def _on_part(
     made = _clear(hand, made, coarse, 0.0, config, "another part is in the way in", rejected)
     made = made.select(np.arange(min(len(made), int(_KEPT / grain))))
     seats = seated(made.Ts_world_grasp, thing, hand.opening - config.spare, hand.pads)
-    made = Candidates(seats.Ts_world_grasp, seats.widths, seats.angles, np.minimum(seats.areas.min(1) / _FULL, 1.0))
+    pressed = np.minimum(seats.areas.min(1) / _FULL, 1.0) - _DOUBT * (seats.gaps > _GAP)
+    made = Candidates(seats.Ts_world_grasp, seats.widths, seats.angles, pressed)
     firm = (seats.areas.min(1) >= _PRESSED) & (seats.angles.sum(1) < _WEDGE)
     made = _keep(made, firm, "the pads would not sit flat", rejected)
     return _clear(hand, made, _thinned(thing.points), 0.0, config, "the gripper would touch the part", rejected)

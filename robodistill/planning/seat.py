@@ -23,6 +23,7 @@ _DRIFT = 0.001  # metres per rad that a turn must win: round things are as wide 
 _GIVES = 0.0008  # metres that a thing gets narrower where it would turn out of the pads
 _NEAR = 0.0015  # metres from an outermost point that a soft pad presses, or that a scan is wrong by
 _FACING = 0.7  # cosine between a pad's normal and that of what it presses
+_SKIN = 0.004  # metres from an outermost point to where a face is another
 _STRAYS = 1  # outermost points that may be such
 _LEAST = 4  # points that a pad must press
 _TRUSTED = 7e-6  # square metres over which points lie from which their plane tells as much as their normals
@@ -40,6 +41,9 @@ class Seats:
     """(m, 2) rad between a pad's normal and the mean of what it presses."""
     areas: np.ndarray
     """(m, 2) square metres that each pad presses."""
+    gaps: np.ndarray
+    """(m,) area of faces that look at each other between the pads, of the smaller of the pressed ones: what is held is
+    two things side by side, of which nobody knows that they are one."""
 
 
 def seated(Ts_world_grasp: np.ndarray, thing: Surface, widest: float, pads: Pads) -> Seats:
@@ -54,12 +58,12 @@ def seated(Ts_world_grasp: np.ndarray, thing: Surface, widest: float, pads: Pads
     found = [_seat(T, thing.points[i], thing.normals[i], widest, pads)
              for T, i in zip(Ts_world_grasp, near, strict=True)]  # fmt: skip
     if not found:
-        return Seats(np.zeros((0, 4, 4)), np.zeros(0), np.zeros((0, 2)), np.zeros((0, 2)))
-    return Seats(*(np.array([it[k] for it in found]) for k in range(4)))
+        return Seats(np.zeros((0, 4, 4)), np.zeros(0), np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0))
+    return Seats(*(np.array([it[k] for it in found]) for k in range(5)))
 
 
 def _seat(T: np.ndarray, points: np.ndarray, normals: np.ndarray, widest: float, pads: Pads) -> tuple:
-    none = T, 0.0, np.full(2, np.pi / 2), np.zeros(2)
+    none = T, 0.0, np.full(2, np.pi / 2), np.zeros(2), 0.0
     T = T.copy()
     for angles in (_COARSE, _FINE):
         for axis in (2, 1):  # about the approach, then about the pads' long side
@@ -86,8 +90,9 @@ def _seat(T: np.ndarray, points: np.ndarray, normals: np.ndarray, widest: float,
         return none
     T[:3, 3] += (low + high) / 2 * T[:3, 0]
     angles = np.array([_lean(local[it], n[it].mean(0)) for it in pressed])
-    areas = np.array([_cells(y[it], z[it]) for it in pressed]) * CELL**2
-    return T, high - low, angles, areas
+    cells = np.array([_cells(y[it], z[it]) for it in pressed])
+    inside = between & (x > low + _SKIN) & (x < high - _SKIN) & (np.abs(n[:, 0]) > _FACING)
+    return T, high - low, angles, cells * CELL**2, _cells(y[inside], z[inside]) / cells.min()
 
 
 def _lean(points: np.ndarray, normal: np.ndarray) -> float:

@@ -21,7 +21,7 @@ from robodistill.grasp.surface import Surface  # noqa: E402
 from robodistill.pipeline.plan import placed as put_down  # noqa: E402
 from robodistill.planning.branch import Branch, Miss  # noqa: E402
 from robodistill.planning.checks import CLEAR, check_plan  # noqa: E402
-from robodistill.planning.grasps import _CARRIES, _FREE, _TIGHT, PartGrasps, _apart, _room, part_grasps  # noqa: E402
+from robodistill.planning.grasps import _FREE, _TIGHT, _apart, _room, part_grasps  # noqa: E402
 from robodistill.planning.holding import Holding  # noqa: E402
 from robodistill.planning.motions import free_way, timed  # noqa: E402
 from robodistill.planning.path_ik import Unreachable, follow  # noqa: E402
@@ -136,19 +136,16 @@ def test_what_can_be_held_next_to_its_hinge_only_is_not_carried_by_that(robot):
 
 def test_two_prongs_are_not_carried_by_both(robot):
     """What is seen as one part may be two: jaws of pliers that a film hardly shows would be pressed together."""
-    body, slide = [((0, 0.12, 0.01), (0.05, 0.05, 0.02))], ("prismatic", (0, 0, 1.0), (0, 0, 0))
+    other, slide = [((0, 0.12, 0.01), (0.05, 0.05, 0.02))], ("prismatic", (0, 0, 1.0), (0, 0, 0))
 
-    def found(*bars: tuple) -> PartGrasps:
-        it = made((body, list(bars)), slide, 0.03, (False, True), 0.0)
-        return part_grasps(robot, "left", it.workpiece, make_task(it.motion, placed(0, 0)), 1, GraspConfig())
+    def wide(carried: bool, *bars: tuple) -> np.ndarray:
+        it = made((list(bars), other), slide, 0.03, (True, True), 0.08)
+        grasps = part_grasps(robot, "left", it.workpiece, make_task(it.motion, placed(0, 0), carried), 0, GraspConfig())
+        return grasps.scores[grasps.widths > 0.03]
 
-    two, one = (
-        found(*[((0, y, 0.03), (0.09, 0.008, 0.02)) for y in (-0.013, 0.013)]),
-        found(((0, 0, 0.03), (0.09, 0.034, 0.02))),
-    )
-    across = two.widths > 0.03
-    assert across.any() and not across.all() and two.scores[across].max() < _CARRIES < one.scores.max()
-    assert (one.widths > 0.03).any()
+    prongs, bar = [((0, y, 0.03), (0.09, 0.008, 0.02)) for y in (-0.013, 0.013)], ((0, 0, 0.03), (0.09, 0.034, 0.02))
+    assert len(wide(True, bar)) and not len(wide(True, *prongs))
+    assert 0 < wide(False, *prongs).max() < wide(False, bar).max() - 0.2
 
 
 def test_pads_are_turned_to_sit_flat():

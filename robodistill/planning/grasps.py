@@ -29,7 +29,7 @@ _FEW, _FINE = 10, 0.4  # grasps of a part, below which they are sought with a fi
 _KEPT = 300  # candidates whose clearance is looked at
 _PLACES = 14  # key frames at which the other parts are looked at
 _WEAKEST, _CARRIES = 0.25, 0.45  # score of a grasp that holds, and of one that carries
-_GAP, _DOUBT = 0.3, 1.3  # of what a pad presses, that faces between the pads may have; what a hand is worth less then
+_GAP, _DOUBT = 0.3, 0.7  # of what a pad presses, that faces between the pads may have; what a hand is worth less then
 _UNKNOWN = 0.3  # rad that both contact angles are taken for where they were not seen
 _FLAT = 0.2  # rad of both contact angles together by which a grasp is worth less
 _LEVER = 0.3  # of the part's reach from a hinge's axis, that pads are away from it
@@ -115,6 +115,7 @@ def _on_path(
         made = _keep(made, far, "too near a hinge", rejected)
     scores = _scores(made, plane[:3])
     firm = scores >= (_CARRIES if task.carried else _WEAKEST)
+    firm &= (made.scores > 1 - _DOUBT) | (not task.carried)  # across a gap nothing is carried
     made, scores = _keep(made, firm, "too weak a hold", rejected), scores[firm]
     order = _unlike(made.Ts_world_grasp, np.argsort(-scores), most, grain)
     made, scores = made.select(order), scores[order]

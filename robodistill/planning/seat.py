@@ -42,8 +42,8 @@ class Seats:
     areas: np.ndarray
     """(m, 2) square metres that each pad presses."""
     gaps: np.ndarray
-    """(m,) area of faces that look at each other between the pads, of the smaller of the pressed ones: what is held is
-    two things side by side, of which nobody knows that they are one."""
+    """(m,) area of faces between the pads that look inwards, of the smaller of the pressed ones: what is held is two
+    things side by side, of which nobody knows that they are one."""
 
 
 def seated(Ts_world_grasp: np.ndarray, thing: Surface, widest: float, pads: Pads) -> Seats:
@@ -91,7 +91,9 @@ def _seat(T: np.ndarray, points: np.ndarray, normals: np.ndarray, widest: float,
     T[:3, 3] += (low + high) / 2 * T[:3, 0]
     angles = np.array([_lean(local[it], n[it].mean(0)) for it in pressed])
     cells = np.array([_cells(y[it], z[it]) for it in pressed])
-    inside = between & (x > low + _SKIN) & (x < high - _SKIN) & (np.abs(n[:, 0]) > _FACING)
+    # what is round, or has steps, faces outwards there as well
+    inwards = n[:, 0] * np.sign((low + high) / 2 - x) > _FACING
+    inside = between & (x > low + _SKIN) & (x < high - _SKIN) & inwards
     return T, high - low, angles, cells * CELL**2, _cells(y[inside], z[inside]) / cells.min()
 
 

@@ -159,11 +159,12 @@ def ends_right(it: Demonstration, motion: PartMotion) -> bool:
     every = [followers(part) for part in range(len(it.demo.truth["parts"]))]
     if not all(every):
         return False
+    body = every[0][0]
     for part, found_parts in enumerate(every):
         true = np.linalg.inv(it.motion.Ts_camera_part[-1, 0]) @ it.motion.Ts_camera_part[-1, part]
         middle = np.append(it.workpiece.of(part).mean(0), 1)
         for k in found_parts:
-            found = np.linalg.inv(motion.Ts_camera_part[-1, every[0][0]]) @ motion.Ts_camera_part[-1, k]
+            found = np.linalg.inv(motion.Ts_camera_part[-1, body]) @ motion.Ts_camera_part[-1, k]
             if np.linalg.norm(((found - true) @ middle)[:3]) > _ENDS or pose_error(found, true)[1] > _LEANS:
                 return False
     return True

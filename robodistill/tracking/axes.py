@@ -47,10 +47,8 @@ def to_level(model: PartModel, joint: Joint, within: float = _REACH) -> np.ndarr
     further off than so, rad, or if nobody knows what is level."""
     if joint.kind not in _SHAPES or model.up is None or model.sharpness[_sharper(model, joint)] > _SHARP:
         return None
-    rise, about = float(joint.axis @ model.up), np.cross(joint.axis, model.up)
-    if abs(rise) > np.sin(within):
-        return None
-    return -np.arcsin(rise) * about / np.linalg.norm(about)
+    rise = float(joint.axis @ model.up)
+    return None if abs(rise) > np.sin(within) else -np.arcsin(rise) * _level_across(model, joint)
 
 
 def likely_turn(model: PartModel, joint: Joint, *within: float) -> np.ndarray | None:
@@ -67,15 +65,14 @@ def joint_prior(model: PartModel, articulation: Articulation) -> tuple[np.ndarra
     sizes = [_SHAPES.get(joint.kind, []) for joint in articulation.joints]
     H, g, at = np.diag(np.concatenate(sizes) ** -2.0), [], 0
     for joint, own in zip(articulation.joints, sizes, strict=True):
-        slope = np.zeros(len(own))
-        edge, level = to_edge(model, joint), to_level(model, joint)
-        if edge is not None or level is not None:
+        slope, turn = np.zeros(len(own)), likely_turn(model, joint)
+        if turn is not None:
             # towards an edge both ways; towards what is level one way only, the other is free
             normals = across(joint.axis)
-            ways = normals if edge is not None else _unit(np.cross(joint.axis, model.up))[None]
+            ways = normals if to_edge(model, joint) is not None else _level_across(model, joint)[None]
             along = ways @ normals.T
             H[at : at + 2, at : at + 2] += along.T @ along * _STD**-2
-            slope[:2] = -along.T @ (ways @ (edge if edge is not None else level)) * _STD**-2
+            slope[:2] = -along.T @ (ways @ turn) * _STD**-2
         g.append(slope)
         at += len(own)
     return H, np.concatenate(g)
@@ -85,5 +82,7 @@ def _sharper(model: PartModel, joint: Joint) -> int:
     return max(joint.parent, joint.child, key=lambda p: model.sharpness[p])
 
 
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.linalg.norm(vector)
+def _level_across(model: PartModel, joint: Joint) -> np.ndarray:
+    """(3,) unit, level and across an axis: about it the axis rises and falls."""
+    about = np.cross(joint.axis, model.up)
+    return about / np.linalg.norm(about)

@@ -81,7 +81,7 @@ def make_pliers(rng: np.random.Generator) -> Articulated:
         pieces += [
             Piece(part, shapes.join(steel, half), "steel", density=6000),
             Piece(part, handle, "main", density=1500),
-            Piece(part, ring, "accent" if s > 0 else "dark", touches=False),
+            Piece(part, ring, "accent" if s > 0 else "dark"),
         ]
     rivet = shapes.cylinder(0.005, 1.25 * thick, 0.0008, 16).at(z=thick / 8)
     pieces.append(Piece("right half", rivet, "dark", density=6000))
@@ -123,13 +123,13 @@ def make_laptop(rng: np.random.Generator) -> Articulated:
     stripe = shapes.box(0.05 * x, 0.94 * y, 0.0008).at(rng.choice([-1, 1]) * 0.36 * x, 0, z + lid_t / 2)
     pieces = [
         Piece("base", shapes.box(x, y, t, 0.0025).at(z=t / 2), density=2000),  # a battery above all
-        Piece("base", shapes.join(*keys, space), "dark", touches=False),
-        Piece("base", pad, "accent", touches=False),
+        Piece("base", shapes.join(*keys, space), "dark"),
+        Piece("base", pad, "accent"),
         Piece("base", shapes.join(*knuckles), "dark", density=1200),
         Piece("lid", shapes.box(x, y, lid_t, 0.002).at(z=z), density=900),
-        Piece("lid", screen, "dark", touches=False),
-        *(Piece("lid", solid, tints[k % len(tints)], touches=False) for solid, k in windows),
-        Piece("lid", shapes.join(badge, stripe), "accent", touches=False),
+        Piece("lid", screen, "dark"),
+        *(Piece("lid", solid, tints[k % len(tints)]) for solid, k in windows),
+        Piece("lid", shapes.join(badge, stripe), "accent"),
     ]
     hinge = JointSpec("hinge", "revolute", ("lid",), -_X, np.array([0, 0.5 * y, t + 0.001]), (0.05, 1.95))
     spec = ObjectSpec("laptop", tuple(pieces))
@@ -164,14 +164,14 @@ def make_lamp(rng: np.random.Generator) -> Articulated:
     bulb = shapes.ellipsoid(0.6 * wide, 0.6 * wide, 0.006).at(reach + 0.012, 0, elbow[2] - deep)
     pieces = [
         Piece("base", shapes.join(foot, *yoke), density=6000),
-        Piece("base", shapes.join(knob, plate), "accent", touches=False),
+        Piece("base", shapes.join(knob, plate), "accent"),
         Piece("lower arm", lower, "accent", density=900),
         Piece("lower arm", shapes.join(pin.at(z=z0), pin.at(*elbow)), "dark", density=2000),
-        Piece("lower arm", band, "main", touches=False),
+        Piece("lower arm", band, "main"),
         Piece("upper arm", shapes.join(*bars), "steel", density=900),
         Piece("upper arm", shade, density=400),
-        Piece("upper arm", shapes.join(rim, tag), "accent", touches=False),
-        Piece("upper arm", bulb, "paper", touches=False),
+        Piece("upper arm", shapes.join(rim, tag), "accent"),
+        Piece("upper arm", bulb, "paper"),
     ]
     joints = (
         JointSpec("shoulder", "revolute", ("lower arm", "upper arm"), _Y, np.array([0, 0, z0]), (-0.55, 0.45)),
@@ -232,7 +232,7 @@ def make_glasses(rng: np.random.Generator) -> Articulated:
         part = f"{name} temple"
         pieces += [
             Piece(part, shapes.join(*slab, bar).at(*hinge), density=1200),
-            Piece(part, mark.at(*hinge), "accent" if s < 0 else "paper", touches=False),
+            Piece(part, mark.at(*hinge), "accent" if s < 0 else "paper"),
             Piece(part, tip.at(*hinge), "accent", density=1200),
         ]
         joints.append(JointSpec(f"{name} hinge", "revolute", (part,), s * _Z, hinge, (0.0, 1.45)))

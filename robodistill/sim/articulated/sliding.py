@@ -51,9 +51,9 @@ def make_casket(rng: np.random.Generator) -> Articulated:
     pull = 0.55 * (low - t)
     pieces = [
         Piece("body", shapes.join(*sides, *floors, *walls), density=1500),  # with lining and what lies in it
-        Piece("body", shapes.join(emblem, *patches), "accent", touches=False),
+        Piece("body", shapes.join(emblem, *patches), "accent"),
         Piece("lid", lid, "main" if rng.random() < 0.5 else "wood", density=500),
-        Piece("lid", inlay, "accent", touches=False),
+        Piece("lid", inlay, "accent"),
         Piece("lid", knob.at(0, -y / 2 - 0.002, z + 0.0055), "brass", density=3000),
         Piece("drawer", tray, "accent" if rng.random() < 0.5 else "main", density=400),
         Piece("drawer", knob.at(0.15 * x, -y / 2 - 0.002, pull + t), "steel", density=2000),
@@ -95,11 +95,11 @@ def make_switch(rng: np.random.Generator) -> Articulated:
     side = shapes.box(0.05 * x, 0.0014, 0.010).at(start + 0.02 * x, -0.23 * y, z + 0.014)
     pieces = [
         Piece("base", shapes.box(x, y, z, 0.003).at(z=z / 2), density=1200),
-        Piece("base", slot, "dark", touches=False),
-        Piece("base", shapes.join(*ticks, plate), "paper" if rng.random() < 0.5 else "accent", touches=False),
-        Piece("base", lamp, "beak", touches=False),
+        Piece("base", slot, "dark"),
+        Piece("base", shapes.join(*ticks, plate), "paper" if rng.random() < 0.5 else "accent"),
+        Piece("base", lamp, "beak"),
         Piece("slider", shapes.join(foot, knob), "accent", density=1000),
-        Piece("slider", shapes.join(*ribs, dot, side), "dark" if rng.random() < 0.5 else "main", touches=False),
+        Piece("slider", shapes.join(*ribs, dot, side), "dark" if rng.random() < 0.5 else "main"),
     ]
     joint = JointSpec("slide", "prismatic", ("slider",), _X, np.array([start, 0, z + 0.012]), (0.0, travel))
     top = [start, 0, z + 0.018]
@@ -145,14 +145,14 @@ def make_plug(rng: np.random.Generator) -> Articulated:
     )
     pieces = [
         Piece("socket", shapes.box(a, b, z, 0.003).at(z=z / 2), density=1200),
-        Piece("socket", seat, "paper", touches=False),
-        Piece("socket", shapes.join(*holes), "dark", touches=False),
-        Piece("socket", shapes.join(*screws), "steel", touches=False),
-        Piece("socket", shapes.join(sign, *badge), "accent", touches=False),
+        Piece("socket", seat, "paper"),
+        Piece("socket", shapes.join(*holes), "dark"),
+        Piece("socket", shapes.join(*screws), "steel"),
+        Piece("socket", shapes.join(sign, *badge), "accent"),
         Piece("plug", shapes.loft(rings), "accent", density=1200),
         Piece("plug", shapes.join(*relief, cord), "dark", density=1200),
-        Piece("plug", shapes.join(*pins), "brass", touches=False),
-        Piece("plug", shapes.join(stripe, flag), "main", touches=False),
+        Piece("plug", shapes.join(*pins), "brass"),
+        Piece("plug", shapes.join(stripe, flag), "main"),
     ]
     joint = JointSpec("pull", "prismatic", ("plug",), _Z, np.array([0, 0, z]), (0.0, rng.uniform(0.045, 0.060)))
     hold = [0, 0, z + 0.62 * tall]
@@ -209,12 +209,12 @@ def make_jar(rng: np.random.Generator) -> Articulated:
     pieces = [
         Piece("body", shapes.revolve(body), density=900),
         Piece("body", shapes.revolve(neck), "steel", density=900),
-        Piece("body", label, "paper", touches=False),
-        Piece("body", shapes.join(stamp, back), "accent", touches=False),
-        Piece("body", edge, "dark", touches=False),
+        Piece("body", label, "paper"),
+        Piece("body", shapes.join(stamp, back), "accent"),
+        Piece("body", edge, "dark"),
         Piece("lid", shapes.prism(wave, lid_h, 0.0015).at(z=h + 0.0005), "accent", density=500),
-        Piece("lid", shapes.join(arrow, *tabs), "paper", touches=False),
-        Piece("lid", shapes.join(*dots), "dark", touches=False),
+        Piece("lid", shapes.join(arrow, *tabs), "paper"),
+        Piece("lid", shapes.join(*dots), "dark"),
     ]
     pitch = rng.uniform(0.010, 0.016) / (2 * np.pi)  # a steep multi-start thread, so that the lid visibly rises
     joint = JointSpec("thread", "screw", ("lid",), _Z, np.array([0, 0, h]), (0.0, rng.uniform(4.2, 5.6)), pitch=pitch)

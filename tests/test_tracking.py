@@ -209,6 +209,23 @@ def test_a_part_in_shadow_is_found(model: PartModel, film: tuple):
     assert costs[2] < look.cost(inside, [1])
 
 
+def test_what_was_lost_far_away_is_found_beside_its_neighbour(model: PartModel, film: tuple):
+    """The last frames a third further off, where none begins nearer: the one before says that it may."""
+    frames, poses, _ = film
+    background = Background(frames, model.covered(poses[0], CAMERA))
+    Ts = poses.copy()
+    Ts[10:, :, :3, 3] *= 1.35
+    quadratics = [
+        linearize(model, T, Picture(f / np.float32(255), background.rgb, background.known, CAMERA), 0.05)
+        for T, f in zip(Ts, frames, strict=True)
+    ]
+    tree = Articulation((replace(HINGE, range=(-1.2, 0.2)),), model.centers)
+    found = refine(model, frames, CAMERA, background, Ts, quadratics, tree, replace(TrackingConfig(), joint_rounds=1))
+    for t in range(10, len(frames)):
+        off = model.posed_points(found.articulation.poses(found.states[t])) - model.posed_points(poses[t])
+        assert np.linalg.norm(off, axis=1).mean() < 0.004, t
+
+
 def test_all_goes_where_most_is_seen(model: PartModel, film: tuple):
     """With the base lost in four frames and the lid not, the joint pass has both back: it holds the lid."""
     frames, poses, angles = film

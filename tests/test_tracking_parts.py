@@ -13,6 +13,7 @@ from two_boxes import CAMERA, HINGE, make_film, make_model, start
 
 from robodistill.config import TrackingConfig
 from robodistill.errors import HonestNo
+from robodistill.progress import silent
 from robodistill.tracking.articulation import joint_motion
 from robodistill.tracking.background import Background
 from robodistill.tracking.borders import alike, cut
@@ -20,7 +21,9 @@ from robodistill.tracking.layers import Window
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion_bank import MotionBank
 from robodistill.tracking.part_errors import UNSEEN, errors_by_part
+from robodistill.tracking.part_proposals import in_pieces, likely_splits
 from robodistill.tracking.part_search import search_parts
+from robodistill.tracking.part_trial import PartTrials
 from robodistill.tracking.photometric import linearize, unlit
 from robodistill.tracking.picture import Picture
 from robodistill.tracking.segments import FEW, MANY, pieces
@@ -124,6 +127,42 @@ def test_a_bank_finds_the_motion_that_suits(shell: PartModel, film: tuple):
     assert bank.cost(np.ones(len(shell.labels), bool)) - apart > 10 * abs(
         bank.cost(shell.labels == 0) - bank.cost((shell.labels == 0) & half) - bank.cost((shell.labels == 0) & ~half)
     )
+
+
+def test_a_piece_takes_on_all_that_moves_as_it_does(shell: PartModel, film: tuple, tree: tuple):
+    """No branch is of the whole lid, nor does one end at its border; but the motion of one tells all of it."""
+    frames, poses, _ = film
+    pictures = [Picture(f / np.float32(255), *_behind(frames), CAMERA) for f in frames]
+    bank = MotionBank(_whole(shell), pictures)
+    bank.add(poses, [linearize(shell, T, p, 0.05) for T, p in zip(poses, pictures, strict=True)])
+    links = 0.12 * alike(shell.field)
+    labels, pair = likely_splits(np.zeros(len(shell.labels), int), tree[1], bank, links, 4)[0]
+    assert pair == (0, 1) and _shared(labels, shell.labels) > 0.9
+    assert max(_shared(branch.astype(int), shell.labels) for branch in tree[1]) < 0.85
+
+
+def test_large_parts_are_followed_in_pieces(shell: PartModel, tree: tuple):
+    """None across parts, none smaller than can be followed, and as many as there are."""
+    found = in_pieces(shell.labels, tree[1])
+    counts = np.bincount(found)
+    assert found.max() > 3 and counts.min() > 0.03 * len(found)
+    for piece in range(found.max() + 1):
+        assert len(np.unique(shell.labels[found == piece])) == 1
+    small = np.where(np.arange(len(found)) < 0.2 * len(found), 1, 0)
+    assert (in_pieces(small, tree[1][:0]) == small).all()  # no pieces: parts as they are
+
+
+def test_moving_apart_counts_only_where_parts_do(shell: PartModel, film: tuple):
+    """Two halves of a base gain nothing; base and lid what their pictures say, each no more than asked for."""
+    frames, poses, _ = film
+    config, whole = replace(TrackingConfig(), jump=0.008), _whole(shell)
+    background = Background(frames, np.zeros((120, 160), bool))
+    trials = PartTrials(whole, frames, CAMERA, poses[0][0], background, config, silent, 9)
+    halves = np.where(shell.labels == 1, 1, np.where(shell.points[:, 0] < 0, 0, 2))
+    near = poses[::3]
+    assert abs(trials.parted(halves, (0, 2), near[:, [0, 1, 0]], near[:, [0, 1, 0]]).gain) < 1e-3
+    found = trials.parted(shell.labels, (0, 1), near, near[:, [0, 0]])
+    assert found.gains[0] == 0 < found.gain and found.gain_of_many(1e-3) <= 1e-3 < found.gain
 
 
 def _whole(shell: PartModel) -> PartModel:

@@ -96,6 +96,27 @@ def test_what_is_sure_is_in_place_when_others_are_tried_again(monkeypatch: pytes
     assert found[1].range == pytest.approx((-0.4, 0.8))
 
 
+def test_what_is_put_in_place_may_be_in_the_way(monkeypatch: pytest.MonkeyPatch):
+    """Then what was found before stays, if it was clearly nearer."""
+    for again, kept in ((-1.9, True), (-1.99, False), (-2.1, False)):
+        asked = []
+
+        def fake(model, frames, camera, followed, joint, config, again=again, asked=asked):
+            asked.append(joint.child)
+            if joint.child == 1:
+                return trial(0, 1, 0.0, 0.3)
+            slid = asked.count(2) > 1
+            found = trial(0, 2, 0.1, 0.04)
+            return replace(found, joint=replace(found.joint, kind="prismatic"), cost=again) if slid else found
+
+        monkeypatch.setattr(tried, "try_joints", fake)
+        monkeypatch.setattr(tried, "_with_room", lambda model, joint, count: joint)
+        joints = [trial(0, 2, 0.0).asked, trial(0, 1, 0.0).asked]
+        followed = Followed(np.tile(start(), (6, 3, 1, 1)), [], None)
+        found = tried.tried_joints(MODEL, [None] * 6, None, followed, joints, (), TrackingConfig())
+        assert asked == [2, 1, 2] and (found[0].kind == "revolute") == kept
+
+
 def test_one_that_moves_must_be_nearer_than_one_that_does_not(monkeypatch: pytest.MonkeyPatch):
     """A fixed one of the tree stays, and one that is not of it goes before one that moves, unless pictures object."""
     still = trial(0, 1, 0.0)

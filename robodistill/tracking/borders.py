@@ -28,6 +28,12 @@ def alike(field: GaussianField) -> coo_matrix:
     return triu(weights.maximum(weights.T), format="coo")
 
 
+def within(links: coo_matrix, some: np.ndarray) -> coo_matrix:
+    """(N, N) those of weights (N, N) that link two of some (N,) bool."""
+    both = some[links.row] & some[links.col]
+    return coo_matrix((links.data[both], (links.row[both], links.col[both])), shape=links.shape)
+
+
 def cut(costs: np.ndarray, links: coo_matrix, labels: np.ndarray) -> np.ndarray:
     """(N,) labels of the least `sum costs + sum links between different labels` that expansion moves find.
 

@@ -37,6 +37,11 @@ class MotionBank:
         best = [self._errors[:, :, labels == p].sum(2).argmin(1) for p in range(labels.max() + 1)]
         return np.stack([self.poses[np.arange(len(self.poses)), k] for k in best], 1)
 
+    def errors(self, some: np.ndarray) -> np.ndarray:
+        """(N,) mean over the pictures of what each Gaussian costs, were it to move as those (N,) bool do."""
+        best = self._errors[:, :, some].sum(2).argmin(1)
+        return self._errors[np.arange(len(best)), best].mean(0)
+
     def cost(self, some: np.ndarray) -> float:
         """Mean over the pictures of what Gaussians (N,) bool cost that move as one."""
         return float(self._errors[:, :, some].sum(2).min(1).mean())

@@ -86,9 +86,9 @@ def refine(
     def distance(state: State) -> float:
         return float(model.posed_points(articulation.poses(state))[:, 2].mean())
 
-    def closer(state: State, t: int) -> bool:
+    def closer(state: State, *than: State) -> bool:
         # what is drawn larger covers more of an unmasked hand, and fits the better the nearer it comes
-        return distance(state) < distance(states[t]) - _CLOSER * model.size
+        return distance(state) < min(map(distance, than)) - _CLOSER * model.size
 
     def costs_of(tree: Articulation, states: list[State]) -> list[float]:
         def cost(t: int) -> float:
@@ -99,7 +99,7 @@ def refine(
     def settle(follower: Follower, t: int, image: Picture) -> tuple[State, Quadratic]:
         q, light = quadratics[t], light_of(t)
         starts = _near(states, t) if film and (q is None or _lost(q)) else [states[t]]
-        starts = [start for start in starts if not closer(start, t)]
+        starts = [start for start in starts if not closer(start, states[t])]
         start = follower.best_start(image, starts, light)
         return follower.solve(image, start, articulation.poses(start), light, film and q is None)
 
@@ -116,7 +116,7 @@ def refine(
             if done and quadratics[t].misfit > _WORSE * quadratics[order[done - 1]].misfit:
                 before = states[order[done - 1]]
                 other = follower.solve(image, before, articulation.poses(before), light, wide=False)
-                if other[1].cost < quadratics[t].cost and not closer(other[0], t):
+                if other[1].cost < quadratics[t].cost and not closer(other[0], states[t], before):
                     states[t], quadratics[t] = other
             progress(f"joints, round {k + 1}", done + 1, len(frames))
         smooth = None

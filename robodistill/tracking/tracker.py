@@ -177,6 +177,7 @@ def follow(
     usable: Sequence[np.ndarray] | None = None,
     progress: Progress = silent,
     background: Background | None = None,
+    seek: bool = True,
 ) -> Followed:
     """Follow the parts through a video from a fixed camera.
 
@@ -185,6 +186,7 @@ def follow(
         Ts_first: (P, 4, 4) poses in the first frame, right to a few percent of the object's size.
         usable: (H, W) weights of each frame's pixels, 0 on people, where something says so.
         background: That is known already; where None it is learned from frame to frame.
+        seek: Look for lost parts all around their neighbours, see `lost`, which takes most of the time where many are.
     """
     config = config or TrackingConfig()
     follower = Follower(model, config, FreeParts(model.centers))
@@ -197,7 +199,7 @@ def follow(
         picture = picture_of(image, camera, background, None if usable is None else usable[k])
         start = follower.best_start(picture, _predictions(poses) if poses else [Ts_first], lights)
         Ts, q = follower.rejoined(picture, *follower.solve(picture, start, start, lights))
-        if k % _EVERY == 0:
+        if seek and k % _EVERY == 0:
             Ts, q = lost.found(picture, Ts, q)
         lights = q.sure_lights
         poses.append(Ts)

@@ -53,7 +53,10 @@ def tried_joints(
     placed = followed
     for k in sorted(range(len(trials)), key=lambda k: trials[k].objection):
         if placed is not followed and _weak(trials[k]):
-            trials[k] = tried(trials[k].asked, placed)
+            again = tried(trials[k].asked, placed)
+            # what is put in place may be in the way, too
+            if again.cost < trials[k].cost + _NEARER * abs(trials[k].cost):
+                trials[k] = again
         placed = _placed(placed, trials[k])
     return tuple(_with_room(model, trial.joint, len(frames)) for trial in trials)
 

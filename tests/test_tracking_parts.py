@@ -26,6 +26,7 @@ from robodistill.tracking.part_search import search_parts
 from robodistill.tracking.part_trial import PartTrials
 from robodistill.tracking.photometric import linearize, unlit
 from robodistill.tracking.picture import Picture
+from robodistill.tracking.recut import recut
 from robodistill.tracking.segments import FEW, MANY, pieces
 from robodistill.tracking.tracker import follow
 
@@ -163,6 +164,26 @@ def test_moving_apart_counts_only_where_parts_do(shell: PartModel, film: tuple):
     assert abs(trials.parted(halves, (0, 2), near[:, [0, 1, 0]], near[:, [0, 1, 0]]).gain) < 1e-3
     found = trials.parted(shell.labels, (0, 1), near, near[:, [0, 0]])
     assert found.gains[0] == 0 < found.gain and found.gain_of_many(1e-3) <= 1e-3 < found.gain
+
+
+def test_borders_are_cut_once_more_where_that_is_nearer(shell: PartModel, film: tuple):
+    """The front of the base, gone with the lid, comes back; a right border stays, and one of which nothing is seen."""
+    frames, poses, _ = film
+    background = Background(frames, np.zeros((120, 160), bool))
+
+    def again(labels: np.ndarray, lost: float = 0.0) -> np.ndarray:
+        model = replace(shell, labels=labels)
+        shown = [Picture(f / np.float32(255), background.rgb, background.known, CAMERA) for f in frames]
+        quadratics = [linearize(model, T, p, 0.05) for T, p in zip(poses, shown, strict=True)]
+        quadratics = [replace(q, cost=q.cost + lost) for q in quadratics]
+        return recut(model, frames, CAMERA, background, poses, quadratics, TrackingConfig()).labels
+
+    side = (shell.labels == 0) & (shell.points[:, 1] < -0.045)
+    wrong = np.where(side, 1, shell.labels)
+    assert (again(wrong) != shell.labels).sum() < 0.6 * side.sum()
+    assert (again(wrong)[side] == 0).mean() > 0.9
+    assert (again(shell.labels) != shell.labels).mean() < 0.02
+    assert (again(wrong, np.inf) == wrong).all()
 
 
 def _whole(shell: PartModel) -> PartModel:

@@ -13,6 +13,8 @@ from robodistill.features.cues import edge_differences, fold, lab_colors, smooth
 from robodistill.field.gaussians import GaussianField
 from robodistill.field.graph import neighbour_graph
 
+LINK = 0.12
+"""Robust error that a border costs a link of alike Gaussians."""
 _NEIGHBOURS, _GAP = 10, 3.0  # of a Gaussian; how far they may be, in their median distance
 _WHOLE = 1e5  # capacities are whole numbers
 _SWEEPS = 4

@@ -18,7 +18,7 @@ from robodistill.geometry.camera import Camera
 from robodistill.parallel import side_by_side
 from robodistill.progress import Progress, silent
 from robodistill.tracking.background import Background
-from robodistill.tracking.borders import alike
+from robodistill.tracking.borders import LINK, alike
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.part_proposals import in_pieces, likely_moves, likely_splits
 from robodistill.tracking.part_trial import PartTrials, TriedParts
@@ -35,7 +35,6 @@ _OF_ONE = 6.0  # times the price, that one picture counts for at most
 _BETTER = 0.3  # of the price, that a move must bring
 _FURTHER = 1.0, 3.0  # times as far, that pieces may go from frame to frame, which are followed once each
 _SEEN = 0.2  # of the object, in the median frame, without which nothing is searched for
-_LINK = 0.12  # robust error that a border costs a link of alike Gaussians
 
 
 def search_parts(
@@ -91,7 +90,7 @@ def search_parts(
 class _Search:
     def __init__(self, trials: PartTrials, branches: np.ndarray) -> None:
         self.trials, self.branches, self.price = trials, branches, 0.0
-        self.links = _LINK * alike(trials.whole.field)
+        self.links = LINK * alike(trials.whole.field)
 
     def worth(self, found: TriedParts) -> float:
         """What two parts bring, to be compared with the price."""

@@ -25,6 +25,7 @@ from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint, PartMotion
 from robodistill.tracking.part_search import search_parts
 from robodistill.tracking.photometric import Quadratic
+from robodistill.tracking.recut import recut
 from robodistill.tracking.refine import Refined, bridged, reach, refine
 from robodistill.tracking.rsrd import follow_rsrd, judged
 from robodistill.tracking.rsrd_loss import load_features
@@ -116,6 +117,10 @@ def track_parts(
         refined = bridged(refined)
         Ts = np.stack([refined.articulation.poses(state) for state in refined.states])
         joints, quadratics = _with_values(model, refined), refined.quadratics
+        if merge:
+            model = recut(model, frames, camera, followed.background, Ts, quadratics, config)
+            labels = labels.copy()
+            labels[keep] = model.labels
     motion = PartMotion(
         parts=tuple(names),
         Ts_camera_part=Ts,

@@ -19,7 +19,7 @@ from robodistill.tracking.motion import Joint, PartMotion
 from robodistill.tracking.photometric import linearize, misfit, unlit
 from robodistill.tracking.picture import Picture
 from robodistill.tracking.priors import find_contacts, together
-from robodistill.tracking.refine import refine
+from robodistill.tracking.refine import Refined, bridged, refine
 from robodistill.tracking.track import track_parts
 from robodistill.tracking.tracker import Followed
 from robodistill.tracking.unite import merged, united
@@ -224,6 +224,32 @@ def test_what_was_lost_far_away_is_found_beside_its_neighbour(model: PartModel, 
     for t in range(10, len(frames)):
         off = model.posed_points(found.articulation.poses(found.states[t])) - model.posed_points(poses[t])
         assert np.linalg.norm(off, axis=1).mean() < 0.004, t
+
+
+def test_what_jumps_on_its_joint_is_bridged(model: PartModel, film: tuple):
+    """Some frames that disagree with those around, and one without the part; quick motion that turns back stays."""
+    _, poses, _ = film
+    values = np.concatenate([np.zeros(10), np.linspace(0, -0.9, 12), np.linspace(-0.9, -0.4, 8)])
+    jumping, lost = values.copy(), [13, 14, 16]
+    jumping[lost] += [0.3, -0.25, 0.4]
+    jumping[4] = 0.7
+    seen = linearize(model, poses[0], Picture(np.zeros((120, 160, 3), np.float32), *_plain(), CAMERA), 0.05)
+    seen = replace(seen, cost=-1.0, visible=np.ones(2))
+    quadratics = [replace(seen, visible=np.array([1.0, 0.0])) if t == 4 else seen for t in range(30)]
+    tree = Articulation((HINGE,), model.centers)
+
+    def again(values: np.ndarray) -> np.ndarray:
+        states = [State(start(), np.array([value]), np.eye(4)[None]) for value in values]
+        found = bridged(Refined(tree, states, quadratics, np.zeros((4, 4))), model)
+        return np.array([state.values[0] for state in found.states])
+
+    assert np.abs(again(jumping) - values).max() < 0.05
+    assert np.allclose(again(values), values)
+
+
+def _plain() -> tuple[np.ndarray, np.ndarray]:
+    """A background, and that it is known."""
+    return np.zeros((120, 160, 3), np.float32), np.ones((120, 160), np.float32)
 
 
 def test_all_goes_where_most_is_seen(model: PartModel, film: tuple):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from robodistill.config import TrackingConfig
 from robodistill.geometry.camera import Camera
@@ -32,6 +33,7 @@ _SEEN = 0.5  # share of a part that the frame must agree with
 _WORSE = 1.05  # of the error of the frame before
 _CLOSER = 0.1  # of the object's size, by which no frame begins nearer to the camera than it was so far
 _PICTURES = 128  # of 3 MB, that are kept from pass to pass
+_WINDOW, _JUMP = 7, 0.04  # frames whose median a part is near on its joint, and how near, of the object's size
 _NOTHING = 0.1  # share of a part, below which the frame says nothing of it
 
 
@@ -133,13 +135,18 @@ def refine(
     return Refined(articulation, states, quadratics, covariance)
 
 
-def bridged(refined: Refined) -> Refined:
-    """With the values of joints whose part was hidden or lost between those of the frames before and after."""
+def bridged(refined: Refined, model: PartModel) -> Refined:
+    """With the values of joints whose part was hidden or lost, or that jump, between those of the frames before and
+    after: hands move smoothly, and what a hinge that is a little off makes of single frames does not."""
     values = np.array([state.values for state in refined.states])
     for k, joint in enumerate(refined.articulation.joints):
         seen = np.array([np.isfinite(q.cost) and q.visible[joint.child] > _NOTHING for q in refined.quadratics])
         if seen.any():
             values[:, k] = np.interp(np.arange(len(seen)), np.flatnonzero(seen), values[seen, k])
+        jumps = abs(values[:, k] - median_filter(values[:, k], _WINDOW, mode="nearest"))
+        steady = jumps * reach(model, joint) < _JUMP * model.size
+        if steady.any():
+            values[:, k] = np.interp(np.arange(len(steady)), np.flatnonzero(steady), values[steady, k])
     states = [State(state.T_camera_root, row, state.loose) for state, row in zip(refined.states, values, strict=True)]
     return replace(refined, states=states)
 

@@ -114,7 +114,7 @@ def track_parts(
             *(articulation, config),
             progress=progress,
         )
-        refined = bridged(refined)
+        refined = bridged(refined, model)
         Ts = np.stack([refined.articulation.poses(state) for state in refined.states])
         joints, quadratics = _with_values(model, refined), refined.quadratics
         if merge:

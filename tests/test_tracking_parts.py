@@ -142,6 +142,17 @@ def test_a_piece_takes_on_all_that_moves_as_it_does(shell: PartModel, film: tupl
     assert max(_shared(branch.astype(int), shell.labels) for branch in tree[1]) < 0.85
 
 
+def test_two_parts_may_have_shared_a_third(shell: PartModel, film: tuple):
+    """A lid that is half with one half of the base and half with the other is taken from both."""
+    frames, poses, _ = film
+    pictures = [Picture(f / np.float32(255), *_behind(frames), CAMERA) for f in frames]
+    bank, halves = MotionBank(_whole(shell), pictures), (shell.points[:, 0] > 0).astype(int)
+    bank.add(poses, [linearize(shell, T, p, 0.05) for T, p in zip(poses, pictures, strict=True)])
+    lid = shell.labels == 1
+    labels, pair = likely_splits(halves, np.stack([lid, ~lid]), bank, 0.12 * alike(shell.field), 4)[0]
+    assert pair[1] == 2 and np.array_equal(labels, np.where(lid, 2, halves))
+
+
 def test_large_parts_are_followed_in_pieces(shell: PartModel, tree: tuple):
     """None across parts, none smaller than can be followed, and as many as there are."""
     found = in_pieces(shell.labels, tree[1])

@@ -46,7 +46,8 @@ def likely_splits(
     labels: np.ndarray, branches: np.ndarray, bank: MotionBank, links: coo_matrix, most: int
 ) -> list[tuple[np.ndarray, tuple[int, int]]]:
     """(N,) labels with one part more, the likeliest first: of one part what some motion suits better, and that part and
-    the new one. It is a piece of the scan, or all that the motion of such a piece suits better.
+    the new one. It is a piece of the scan, or all that the motion of such a piece suits better; or a piece across a
+    border, as two parts may have shared a third.
 
     Args:
         branches: (M, N) bool, pieces.
@@ -68,6 +69,7 @@ def likely_splits(
         pieces = _distinct(splits(_inside(own, branches)), most)
         found += pieces + splits(side_by_side(recut, pieces))
     new = int(labels.max()) + 1
+    found += _across(labels, branches, bank)
     return [(np.where(it.inside, new, labels), (it.part, new)) for it in _distinct(found, most)]
 
 
@@ -119,6 +121,20 @@ def in_pieces(labels: np.ndarray, branches: np.ndarray) -> np.ndarray:
 def _inside(own: np.ndarray, branches: np.ndarray) -> list[np.ndarray]:
     """(N,) bool each: what of pieces is in a part that most of them is in."""
     return [piece & own for piece in branches if (piece & own).sum() >= _INSIDE * piece.sum()]
+
+
+def _across(labels: np.ndarray, branches: np.ndarray, bank: MotionBank) -> list[_Split]:
+    """Pieces across borders of parts, as taken from that which most of them is in."""
+    parts, least, found = range(labels.max() + 1), LEAST * len(labels), []
+    costs = [bank.cost(labels == part) for part in parts]
+    for piece in branches:
+        counts, left = (np.bincount(labels[some], minlength=len(parts)) for some in (piece, ~piece))
+        if piece.sum() < least or left.min() < least or counts.max() >= _INSIDE * piece.sum():
+            continue
+        shared, most = np.flatnonzero(counts), int(counts.argmax())
+        gain = sum(costs[part] - bank.cost((labels == part) & ~piece) for part in shared) - bank.cost(piece)
+        found.append(_Split(gain, most, piece, (labels == most) & ~piece))
+    return found
 
 
 def _distinct(found: list[_Split], most: int) -> list[_Split]:

@@ -106,8 +106,9 @@ class _Search:
         """That which brings most in all pictures, of those that bring much in some; the same parts if there is none."""
 
         def tried(labels: np.ndarray, pair: tuple[int, int], every: int = 1) -> TriedParts:
-            """Some of a part moving apart, against how it moved before."""
-            return self.trials.parted(labels, pair, None, before.Ts[:, [*range(before.parts), pair[0]]], every)
+            """Some of a part moving apart, against how it moved before, and against all as it was."""
+            found = self.trials.parted(labels, pair, None, before.Ts[:, [*range(before.parts), pair[0]]], every)
+            return replace(found, gains=np.minimum(found.gains, before.costs[::every] - found.costs))
 
         splits = likely_splits(before.labels, self.branches, self.trials.bank, self.links, _SPLITS)
         tries = side_by_side(lambda it: tried(*it, _BRIEF), splits)

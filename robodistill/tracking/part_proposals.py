@@ -104,8 +104,8 @@ def likely_moves(
 
 def in_pieces(labels: np.ndarray, branches: np.ndarray) -> np.ndarray:
     """(N,) labels with large parts in pieces, each large enough to be followed on its own."""
-    pieces, new = labels.copy(), int(labels.max()) + 1
-    for part in range(new):
+    pieces = labels.copy()
+    for part in range(labels.max() + 1):
         own = labels == part
         if own.sum() < _LARGE * len(labels):
             continue

@@ -20,7 +20,7 @@ from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion_bank import MotionBank
 from robodistill.tracking.photometric import Quadratic, frame_costs, mean_cost
 from robodistill.tracking.tracker import Followed, Follower, follow, picture_of
-from robodistill.tracking.unite import merged
+from robodistill.tracking.unite import distances, merged
 
 _EVERY = 3  # of the frames that are followed one in so many is asked
 _APART = 0.02  # of the object's size, that parts must move for it to count
@@ -164,9 +164,8 @@ class PartTrials:
         together = found.Ts.copy()
         together[:, small] = found.Ts[:, large]
         one = self.nearer(one, together, one.costs - found.costs > _MUCH * abs(found.costs), every, pair)
-        points, off = self.whole.points[labels == small], (found.Ts[:, small] - found.Ts[:, large])[:, :3]
-        off = np.einsum("tij,nj->tni", off[..., :3], points) + off[:, None, :, 3]
-        apart = np.linalg.norm(off, axis=2).mean(1) > _APART * self.whole.size
+        apart = distances(self.whole.points[labels == small], found.Ts[:, small], found.Ts[:, large])
+        apart = apart > _APART * self.whole.size
         gains = one.costs - found.costs
         return replace(found, pair=pair, gains=np.where(apart, gains, np.minimum(gains, 0)), Ts_tied=one.Ts)
 

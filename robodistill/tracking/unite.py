@@ -68,6 +68,13 @@ def united(motion: PartMotion, points: np.ndarray, apart: float, size: float) ->
     )
 
 
+def distances(points: np.ndarray, Ts: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(T,) mean distance of points (N, 3) at poses (T, 4, 4) from where others take them."""
+    off = (Ts - others)[:, :3]
+    moved = np.einsum("tij,nj->tni", off[..., :3], points) + off[:, None, :, 3]
+    return np.linalg.norm(moved, axis=2).mean(1)
+
+
 def _distance(motion: PartMotion, own: list[np.ndarray], a: int, b: int) -> float:
     """Metres that the smaller part's points are from where the larger's motion takes them, in most frames."""
     small, large = (a, b) if len(own[a]) < len(own[b]) else (b, a)
@@ -75,6 +82,4 @@ def _distance(motion: PartMotion, own: list[np.ndarray], a: int, b: int) -> floa
     Ts = motion.Ts_camera_part[told]
     if not len(Ts):
         return np.inf
-    off = (Ts[:, small] - Ts[:, large])[:, :3]
-    moved = np.einsum("tij,nj->tni", off[..., :3], own[small]) + off[:, None, :, 3]
-    return float(np.quantile(np.linalg.norm(moved, axis=2).mean(1), _MOST))
+    return float(np.quantile(distances(own[small], Ts[:, small], Ts[:, large]), _MOST))

@@ -25,13 +25,13 @@ from robodistill.planning.grasps import _FREE, _TIGHT, _apart, _room, part_grasp
 from robodistill.planning.holding import Holding  # noqa: E402
 from robodistill.planning.motions import free_way, timed  # noqa: E402
 from robodistill.planning.path_ik import Unreachable, follow  # noqa: E402
-from robodistill.planning.phases import joined, phases  # noqa: E402
+from robodistill.planning.phases import halves, joined, phases  # noqa: E402
 from robodistill.planning.planner import Planner  # noqa: E402
 from robodistill.planning.seat import seated  # noqa: E402
 from robodistill.planning.task import make_task  # noqa: E402
 from robodistill.planning.together import together  # noqa: E402
 from robodistill.planning.trajectory import BimanualTrajectory  # noqa: E402
-from robodistill.planning.ways import ways_of  # noqa: E402
+from robodistill.planning.ways import plan_demonstration, ways_of  # noqa: E402
 from robodistill.planning.workpiece import Surroundings, Workpiece  # noqa: E402
 from robodistill.robots.ik import InverseKinematics  # noqa: E402
 from robodistill.robots.robot import load_robot  # noqa: E402
@@ -57,7 +57,9 @@ def test_an_arm_looks_further_only_for_want_of_better_grasps(monkeypatch):
         def answer(arm, part, k, turned):
             asked.append(k)
             return (
-                Branch(arm, part, np.eye(4), 0.01, 0.02, np.zeros((1, 7)), 0.0) if k in good else Miss("reach", "far")
+                Branch(arm, part, np.eye(4), 0.01, 0.02, 0.02, np.zeros((1, 7)), 0.0)
+                if k in good
+                else Miss("reach", "far")
             )
 
         return answer
@@ -204,9 +206,9 @@ def test_what_grasps_keep_clear_of_is_no_obstacle_either(robot):
     local = np.random.default_rng(0).uniform(-0.06, 0.06, (20000, 3))
     away = np.min([signed_distance(shape, local) for shape in hand.shapes(0.02)], 0)
     made = Candidates(np.eye(4)[None], np.array([0.02]), np.zeros((1, 2)), np.ones(1))
-    assert _apart(hand, made, local)[0] < 0
+    assert _apart(hand, made, local, 0.01)[0] < 0
     local = local[(away > 0.0045) & (away < 0.005)]  # as near as a grasp allows
-    assert len(local) > 50 and 0.0045 < _apart(hand, made, local)[0] < 0.0046
+    assert len(local) > 50 and 0.0045 < _apart(hand, made, local, 0.01)[0] < 0.0046
     points = local @ T[:3, :3].T + T[:3, 3]
     workpiece = Workpiece(points, np.tile([0, 0, 1.0], (len(points), 1)), np.zeros(len(points), int))
     around = Surroundings(robot, workpiece, ("other",), {}, table=None, ignored_arms=("right",))
@@ -269,7 +271,55 @@ def test_joints_that_move_in_turn_are_phases():
     assert first.times[-1] <= second.times[0] + 0.3 and len(first) < 60 > len(second)
     assert [make_task(it, np.eye(4), False).options for it in (first, second)] == [((1, 0), (1,)), ((2, 0), (2,))]
     at_once = replace(motion, joints=(motion.joints[0], replace(motion.joints[1], values=motion.joints[0].values)))
-    assert phases(at_once) == [at_once] and [len(it.pieces) for it in ways_of(motion)[-3:]] == [2, 1, 2]
+    assert phases(at_once) == [at_once]
+    assert [(len(it.pieces), it.steadied, it.anew) for it in ways_of(motion)] == [
+        (2, True, False), (1, False, False), (2, False, False), (2, False, True),
+    ]  # fmt: skip
+    one_by_one = phases(at_once, alone=True)
+    assert [[np.ptp(joint.values) > 0 for joint in it.joints] for it in one_by_one] == [[True, False], [False, True]]
+    assert [(len(it.pieces), it.anew) for it in ways_of(at_once)] == [(1, False), (2, False), (2, True)]
+
+
+def test_halves_of_a_motion_meet_midway():
+    """What goes there and back is cut where it turns; what is too short, or has no joint values, is not."""
+    motion = lidded().motion
+    first, second = halves(motion)
+    assert first.times[-1] == second.times[0] and len(first) + len(second) == len(motion) + 1
+    assert np.isclose(first.joints[0].values[-1], 0.4, atol=0.03)
+    assert first.joints[0].values[-1] == second.joints[0].values[0]
+    joint = motion.joints[0]
+    there = replace(joint, values=np.sin(np.linspace(0, np.pi, len(motion))))
+    first, second = halves(replace(motion, joints=(there,)))
+    assert first.joints[0].values[-1] > 0.99 > 0.01 > second.joints[0].values[-1]
+    assert len(halves(second)) == 2 and len(halves(replace(motion, joints=(replace(joint, kind="free"),)))) == 1
+    assert len(halves(first)[0]) < 20 and all(len(it) >= 3 for it in halves(first))
+
+
+def test_what_no_hand_holds_all_the_way_is_taken_hold_of_anew(robot):
+    """A slider that goes further than one arm reaches: one brings it halfway, the other takes it on; told with why."""
+    rail, slider = [((0.5, 0, 0.005), (1.1, 0.02, 0.01))], [((0, 0, 0.03), (0.012, 0.05, 0.04))]
+    it = made((rail, slider), ("prismatic", (1.0, 0, 0), (0.0, 0, 0)), 1.0, (False, True), 0.0, frames=120)
+    plan = plan_demonstration(robot, "yumi", it.motion, placed(-0.5, 0.0), it.workpiece)
+    assert "no plan" in plan.checks["let_go_midway"] and plan.checks["phases"] == 2
+    first, second = (hold for hold in plan.holds if plan.parts[hold.part] == "lid")
+    assert first.end < second.start and first.arm != second.arm
+    assert np.isclose(plan.progress_at(first.end), plan.progress_at(second.start), atol=0.05)
+    assert np.isclose(plan.progress[0], 0, atol=0.05) and plan.progress[-1] > 2.7
+
+
+def test_a_gripper_opens_less_where_it_has_less_room_to_let_go(robot):
+    """A tab slid up to a wall that leaves its finger 4 mm: it comes wide open and goes half open."""
+    thick = Hand(robot, "left").pads.thick
+    wall = 0.05 + 0.006 + thick + 0.004
+    base = [((0.02, 0, 0.005), (0.2, 0.06, 0.01)), ((wall + 0.005, 0, 0.03), (0.01, 0.06, 0.05))]
+    it = made((base, [((0, 0, 0.03), (0.012, 0.03, 0.04))]), ("prismatic", (1.0, 0, 0), (0.0, 0, 0)), 0.05,
+              (False, True), 0.0)  # fmt: skip
+    plan = Planner(robot, "yumi", make_task(it.motion, placed(0.0, 0.05)), it.workpiece)()
+    hold = next(hold for hold in plan.holds if plan.parts[hold.part] == "lid")
+    arm = list(plan.motion.arms).index(hold.arm)
+    openings = plan.motion.openings[:, arm]
+    before, after = openings[plan.motion.times < hold.start - 1][-1], openings[-1]
+    assert hold.width + 0.003 < after < before - 0.003
 
 
 def test_plans_of_phases_are_put_together(robot, planned):

@@ -49,12 +49,12 @@ def clearances(
     for rows, shapes in _grouped(hand, openings):
         low, high = _bounds(shapes)
         low, high = low - most - [0, 0, _WAY[-1]], high + most
-        reach = float(np.linalg.norm(np.maximum(-low, high)))
+        radius = float(np.linalg.norm(np.maximum(-low, high)))
         for some in np.split(rows, range(_CHUNK, len(rows), _CHUNK)):
             centers = Ts_world_grasp[some, :3, 3]
             middle = centers.mean(0)
             spread = np.linalg.norm(centers - middle, axis=1).max()
-            near = points[np.linalg.norm(points - middle, axis=1) < reach + spread]
+            near = points[np.linalg.norm(points - middle, axis=1) < radius + spread]
             local = (near[None] - centers.astype(np.float32)[:, None]) @ Ts_world_grasp[some, :3, :3].astype(np.float32)
             pose, point = np.nonzero(((local > low) & (local < high)).all(-1))
             inside = local[pose, point]
@@ -67,6 +67,12 @@ def clearances(
             enough = np.diff(first) > 2
             found[some[enough]] = distance[order[first[:-1][enough] + 2]]
     return found
+
+
+def reach(shapes: list[Shape]) -> float:
+    """Metres from the hand's origin to the farthest corner of the box around its shapes."""
+    low, high = _bounds(shapes)
+    return float(np.linalg.norm(np.maximum(-low, high)))
 
 
 def _bounds(shapes: list[Shape]) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +115,7 @@ def signed_distance(shape: Shape, points: np.ndarray) -> np.ndarray:
     else:
         low, high = _box(shape)
         out = np.abs(local - ((low + high) / 2).astype(points.dtype)) - ((high - low) / 2).astype(points.dtype)
-    deepest = out.max(-1)
+    deepest = np.maximum.reduce([out[..., k] for k in range(out.shape[-1])])  # along so short an axis max is slow
     outside = np.maximum(out, 0)
     return np.sqrt(np.einsum("...k,...k->...", outside, outside)) + np.minimum(deepest, 0)
 

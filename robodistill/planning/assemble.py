@@ -41,9 +41,10 @@ def assembled(
     top = np.concatenate([arm.velocity for arm in robot.arms.values()])
     names = list(robot.arms)
     wide = np.array([robot.arms[name].opening for name in names])
-    ready, shut = wide.copy(), wide.copy()
+    ready, shut, gone = wide.copy(), wide.copy(), wide.copy()
     for it in pair:
-        ready[names.index(it.arm)], shut[names.index(it.arm)] = it.opening, 0.0
+        k = names.index(it.arm)
+        ready[k], shut[k], gone[k] = it.opening, 0.0, it.release
     held = {it.arm for it in pair}
     begin = float(keys[0])
     into = _straight_ways(robot, solvers, task, pair, path[0], Ts_key[0])
@@ -64,13 +65,13 @@ def assembled(
     line.stay(_HOLD if task.carried else _SETTLE)
     end = line.now
     if not task.carried:
-        line.stay(_OPEN, ready)
+        line.stay(_OPEN, gone)
         out = _straight_ways(robot, solvers, task, pair, path[-1], Ts_key[-1])
-        line.move(timed(out, _NEAR * top, np.full(len(top), _RISE))[:3], ready, float(keys[-1]))
+        line.move(timed(out, _NEAR * top, np.full(len(top), _RISE))[:3], gone, float(keys[-1]))
         last = line.now
-        back = _free_motion(robot, out[-1], held, dict(zip(names, ready, strict=True)), free,
+        back = _free_motion(robot, out[-1], held, dict(zip(names, gone, strict=True)), free,
                             Ts_key[-1])[::-1]  # fmt: skip
-        line.move(timed(back, _FREE * top, np.full(len(top), _RISE))[:3], ready, float(keys[-1]))
+        line.move(timed(back, _FREE * top, np.full(len(top), _RISE))[:3], gone, float(keys[-1]))
     else:
         last = line.now
     times, positions, velocities, openings, progress = line.joined()

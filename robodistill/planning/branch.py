@@ -21,6 +21,9 @@ class Branch:
     T_part_grasp: np.ndarray
     width: float
     opening: float
+    """Of the gripper on its way in, metres."""
+    release: float
+    """And as it lets go and leaves."""
     path: np.ndarray
     """(K, J) of the arm's own joints at the key frames."""
     cost: float

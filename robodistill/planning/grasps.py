@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from robodistill.config import GraspConfig
 from robodistill.grasp.candidates import Candidates
-from robodistill.grasp.clearance import Hand, clearances, heights_above, signed_distance
+from robodistill.grasp.clearance import Hand, clearances, heights_above, reach, signed_distance
 from robodistill.grasp.outlines import is_low, walls_of
 from robodistill.grasp.surface import Surface
 from robodistill.planning.accessible import prominent
@@ -104,7 +105,7 @@ def _on_path(
     if others and len(made):
         made = _clear(hand, made, first, _FREE, config, "another part is in the way in", rejected)
         swept = np.concatenate([_moved(points, there) for there in Ts_part_other])
-        apart = _apart(hand, made, _thinned(swept))
+        apart = _apart(hand, made, _thinned(swept), _FREE)
         made = _keep(made, apart >= _room(apart), "another part comes in the way", rejected)
     low = np.array([
         _lowest(hand, Ts[:, part] @ T, width, down) for T, width in zip(made.Ts_world_grasp, made.widths, strict=True)
@@ -215,13 +216,16 @@ def _scores(made: Candidates, up: np.ndarray) -> np.ndarray:
     return 0.45 * made.scores + 0.1 * downward + 0.45 * flat
 
 
-def _apart(hand: Hand, made: Candidates, points: np.ndarray) -> np.ndarray:
-    """(m,) metres from the gripper, closed on the part, to points (n, 3) in the part's frame."""
-    found = np.zeros(len(made))
+def _apart(hand: Hand, made: Candidates, points: np.ndarray, most: float) -> np.ndarray:
+    """(m,) metres from the gripper, closed on the part, to points (n, 3) in the part's frame, at most `most`."""
+    found = np.full(len(made), most)
     points = points.astype(np.float32)
+    tree = cKDTree(points)
     for k, (T, width) in enumerate(zip(made.Ts_world_grasp.astype(np.float32), made.widths, strict=True)):
-        local = (points - T[:3, 3]) @ T[:3, :3]
-        found[k] = min(signed_distance(shape, local).min() for shape in hand.shapes(float(width)))
+        shapes = hand.shapes(float(width))
+        near = points[tree.query_ball_point(T[:3, 3], reach(shapes) + most)]
+        local = (near - T[:3, 3]) @ T[:3, :3]
+        found[k] = min(signed_distance(shape, local).min(initial=most) for shape in shapes)
     return found
 
 

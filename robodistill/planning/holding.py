@@ -24,6 +24,7 @@ _FOUND, _ASKED = 12, 24  # pairs of branches that are compared, and branches tha
 _GLANCES = 5  # key frames at which two hands are looked at
 _GRASPS = 16  # of a part looked at for an arm; all for one hand where these reach nowhere
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # the gripper is the same the other way round
+_RELEASES = (1.0, 0.6, 0.35)  # of what the gripper opened beyond the part as it came, that may do to let go
 _WEIGHT = 6.0  # of a grasp's score, against the cost of a branch
 
 
@@ -183,15 +184,19 @@ class Holding:
             return Miss(
                 stage, f"the {arm} arm with {name}: {error.reason} ({error.share:.0%} of the path)", error.share
             )
-        ends = (0,) if self.task.carried else (0, -1)
-        for k in ends:
+        release = opening
+        for k in (0,) if self.task.carried else (0, -1):
             way = straight(solver, path[k], Ts[k], -RETREAT * Ts[k, :3, 2])
-            if way is None or any(near(self.Ts_key[k], q, opening) for q in way):
+            # beside what has come near there is less room to let go than there was to take hold
+            wide = [opening] if k == 0 else [width + share * (opening - width) for share in _RELEASES]
+            free = (it for it in wide if way is not None and not any(near(self.Ts_key[k], q, it) for q in way))
+            release = next(free, 0.0)
+            if not release:
                 return Miss("path", f"the {arm} arm with {name}: no straight way {'in' if k == 0 else 'out'}", 1.0)
         between = zip(self._Ts_between, (path[1:] + path[:-1]) / 2, strict=True)
         if any(near(*it, width) for it in itertools.chain(zip(self.Ts_key, path, strict=True), between)):
             return Miss("path", f"the {arm} arm with {name}: something comes nearer than {1000 * CLEAR} mm", 1.0)
-        return Branch(arm, part, T, width, opening, path, cost - _WEIGHT * score)
+        return Branch(arm, part, T, width, opening, release, path, cost - _WEIGHT * score)
 
     def whole(self, arms: dict[str, np.ndarray]) -> np.ndarray:
         """(J,) with some arms' joints, the others at home."""

@@ -1,7 +1,8 @@
 """A demonstration taken apart into joints that move one after the other, and plans of these put together.
 
 Where the base stays, a robot need not hold on to all that is ever moved: like a person it takes hold of one thing,
-moves it, lets go and takes the next. Each phase is planned by itself, from the home pose to the home pose.
+moves it, lets go and takes the next. Each phase is planned by itself, from the home pose to the home pose. What no
+hand can hold all the way is taken hold of anew midway.
 """
 
 from collections.abc import Sequence
@@ -15,12 +16,16 @@ from robodistill.tracking.motion import Joint, PartMotion
 
 _SETTLED = 0.03  # share of a joint's range within which it is where it begins or ends; films are a hundredth or two off
 _TOGETHER = 0.15  # share of the shorter movement from which two that overlap are one
+_FEWEST = 3  # frames of a phase
 
 
-def phases(motion: PartMotion) -> list[PartMotion]:
+def phases(motion: PartMotion, alone: bool = False) -> list[PartMotion]:
     """Motions of some joints each, the others standing where they do by then; the motion itself where that is one.
 
     Only for joints with values; with a free one among those that move nothing is taken apart.
+
+    Args:
+        alone: Each joint by itself, those that moved at once, too.
     """
     moved = [k for k, joint in enumerate(motion.joints) if is_moved(motion, joint)]
     if len(moved) < 2 or any(motion.joints[k].kind == "free" for k in moved):
@@ -28,7 +33,7 @@ def phases(motion: PartMotion) -> list[PartMotion]:
     spans = {k: _span(motion.joints[k].values) for k in moved}
     groups: list[list[int]] = []
     for k in sorted(moved, key=lambda k: spans[k]):
-        if groups and any(_together(spans[k], spans[other]) for other in groups[-1]):
+        if groups and not alone and any(_together(spans[k], spans[other]) for other in groups[-1]):
             groups[-1].append(k)
         else:
             groups.append([k])
@@ -37,10 +42,23 @@ def phases(motion: PartMotion) -> list[PartMotion]:
     found, done = [], set()
     for group in groups:
         first, last = min(spans[k][0] for k in group), max(spans[k][1] for k in group)
-        keep = slice(first, max(last + 1, first + 3))
+        keep = slice(first, max(last + 1, first + _FEWEST))
         found.append(_cut(motion, keep, set(group), done))
         done |= set(group)
     return found
+
+
+def halves(motion: PartMotion) -> list[PartMotion]:
+    """A motion up to where its joints have gone half their way, and from there on; itself where it is too short, or
+    where nothing but joints with values tells where parts are midway."""
+    moved = [joint for joint in motion.joints if is_moved(motion, joint)]
+    if not moved or any(joint.kind == "free" for joint in moved):
+        return [motion]
+    gone = np.mean([np.cumsum(np.abs(np.gradient(it.values))) / np.ptp(it.values) for it in moved], axis=0)
+    middle = int(np.argmin(np.abs(gone - gone[-1] / 2)))
+    if not _FEWEST <= middle + 1 <= len(motion) - _FEWEST + 1:
+        return [motion]
+    return [_frames(motion, slice(None, middle + 1)), _frames(motion, slice(middle, None))]
 
 
 def joined(plans: Sequence[BimanualTrajectory]) -> BimanualTrajectory:
@@ -121,7 +139,12 @@ def _cut(motion: PartMotion, keep: slice, own: set[int], done: set[int]) -> Part
         replace(joint, values=_whole(joint, keep) if k in own else _still(joint, keep, -1 if k in done else 0))
         for k, joint in enumerate(motion.joints)
     )
+    return replace(_frames(motion, keep), joints=joints)
+
+
+def _frames(motion: PartMotion, keep: slice) -> PartMotion:
     cut = {name: getattr(motion, name)[keep] for name in ("Ts_camera_part", "confidence", "visible", "held", "times")}
+    joints = tuple(replace(joint, values=joint.values[keep]) for joint in motion.joints)
     return replace(motion, joints=joints, **cut)
 
 

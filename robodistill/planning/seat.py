@@ -116,10 +116,16 @@ def _between(T: np.ndarray, points: np.ndarray, widest: float, pads: Pads) -> tu
     between = (np.abs(y) < pads.half_width) & (z < pads.beyond) & (z > -pads.behind) & (np.abs(x) < widest)
     if x.shape[-1] <= _STRAYS:
         return np.full(x.shape[:-1], -np.inf), np.full(x.shape[:-1], np.inf), local, between
-    low = np.partition(np.where(between, x, np.inf), _STRAYS)[..., _STRAYS]
-    high = np.partition(np.where(between, x, -np.inf), -1 - _STRAYS)[..., -1 - _STRAYS]
+    low, high = _least(np.where(between, x, np.inf)), -_least(np.where(between, -x, np.inf))
     few = between.sum(-1) < 2 * _LEAST
     return np.where(few, -np.inf, low), np.where(few, np.inf, high), local, between
+
+
+def _least(values: np.ndarray) -> np.ndarray:
+    """(...) the least of values (..., n) but for strays, which are overwritten."""
+    for _ in range(_STRAYS):
+        np.put_along_axis(values, values.argmin(-1)[..., None], np.inf, -1)
+    return values.min(-1)
 
 
 def _cells(y: np.ndarray, z: np.ndarray) -> int:

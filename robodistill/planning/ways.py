@@ -1,7 +1,9 @@
 """Ways to repeat a demonstration: carried or where it stands, joint after joint or all at once.
 
 What stands is handled joint by joint where the joints moved one after the other, the other arm steadying what it can:
-a base that fingers can hold is likely to be light. Then all that moved is held at once, and last a base goes unheld.
+a base that fingers can hold is likely to be light. Then all that moved is held at once, then a base goes unheld, then
+joints that moved at once move one by one. Last, what no hand holds all the way is let go midway and taken hold of
+anew: a joint that stays where a film leaves it is taken to stay midway, too.
 """
 
 from collections.abc import Sequence
@@ -12,10 +14,9 @@ import numpy as np
 from robodistill.config import GraspConfig
 from robodistill.errors import HonestNo
 from robodistill.planning.branch import STAGES
-from robodistill.planning.grasps import PartGrasps
-from robodistill.planning.phases import joined, phases
+from robodistill.planning.phases import halves, joined, phases
 from robodistill.planning.planner import Planner, Tries
-from robodistill.planning.task import is_carried, make_task
+from robodistill.planning.task import is_carried, is_moved, make_task
 from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.planning.workpiece import Workpiece
 from robodistill.progress import Progress, silent
@@ -34,15 +35,22 @@ class Way:
     """To be planned one after the other."""
     steadied: bool
     """Whether a base that can be held must be held: it is likely to be light."""
+    anew: bool = False
+    """Whether what no hand holds all the way is let go midway and taken hold of anew."""
 
 
 def ways_of(motion: PartMotion) -> list[Way]:
     """The preferred first."""
     found = [Way(True, [motion], False)] if is_carried(motion) else []
-    several = phases(motion)
-    if len(several) == 1:
-        return [*found, Way(False, [motion], False)]
-    return [*found, Way(False, several, True), Way(False, [motion], False), Way(False, several, False)]
+    several, single = phases(motion), phases(motion, alone=True)
+    if len(several) > 1:
+        found.append(Way(False, several, True))
+    found.append(Way(False, [motion], False))
+    if len(several) > 1:
+        found.append(Way(False, several, False))
+    if len(single) > len(several):
+        found.append(Way(False, single, False))
+    return [*found, Way(False, single, False, anew=True)]
 
 
 def plan_demonstration(
@@ -65,29 +73,48 @@ def plan_demonstration(
         HonestNo: There is none; `answer` has stage, reason and how far it came.
         MissingPart: roboticstoolbox or coal is not installed.
     """
+    tries, known, hands = Tries(), {}, {}
+    outcomes: dict[tuple, tuple[BimanualTrajectory, float] | HonestNo] = {}
+
+    def planned(piece: PartMotion, way: Way) -> tuple[BimanualTrajectory, float]:
+        """A plan of one motion, and seconds of the film at which it begins."""
+        key = *_key(piece, way.carry), way.steadied
+        if key not in outcomes:
+            try:
+                task = make_task(piece, T_world_object, way.carry)
+                args = (workpiece, others, table, config, known.setdefault(key[:-1], {}), way.steadied, tries, hands)
+                outcomes[key] = Planner(robot, robot_name, task, *args)(progress), task.begins
+            except HonestNo as no:
+                outcomes[key] = no
+        if isinstance(outcomes[key], HonestNo):
+            raise outcomes[key]
+        return outcomes[key]
+
+    def all_planned(way: Way) -> list[tuple[BimanualTrajectory, float]]:
+        found = []
+        for piece in way.pieces:
+            try:
+                found.append(planned(piece, way))
+            except HonestNo as no:
+                parts = halves(piece) if way.anew else []
+                if len(parts) < 2:
+                    raise no
+                found += [planned(it, way) for it in parts]
+        return found
+
     why: HonestNo | None = None
-    tries = Tries()
-    known: dict[tuple[bool, int, int], dict[int, PartGrasps]] = {}
-    hands: dict = {}
     for way in ways_of(motion):
         try:
-            tasks = [make_task(piece, T_world_object, way.carry) for piece in way.pieces]
-            plans = []
-            for k, task in enumerate(tasks):
-                grasps = known.setdefault((way.carry, len(tasks), k), {})
-                planner = Planner(
-                    robot, robot_name, task, workpiece, others, table, config, grasps, way.steadied, tries, hands
-                )
-                plans.append(planner(progress))
+            plans = all_planned(way)
         except HonestNo as no:
             why = no if why is None else max(why, no, key=_came)
             continue
-        begins = tasks[0].begins
-        found = joined(
-            [replace(it, progress=it.progress + task.begins - begins) for it, task in zip(plans, tasks, strict=True)]
-        )
+        begins = plans[0][1]
+        found = joined([replace(it, progress=it.progress + at - begins) for it, at in plans])
         if is_carried(motion) and not way.carry:
             found.checks["not_lifted"] = str(why)
+        if len(plans) > len(way.pieces):
+            found.checks["let_go_midway"] = str(why)
         return found
     assert why is not None
     raise why
@@ -103,15 +130,21 @@ def can_begin(
 ) -> bool:
     """Whether each motion of some way can begin; `known` keeps grasps from one place to the next."""
     hands = known.setdefault("hands", {})
+
+    def begins(piece: PartMotion, carry: bool) -> bool:
+        task, grasps = make_task(piece, T_world_object, carry), known.setdefault(_key(piece, carry), {})
+        return Planner(robot, robot_name, task, workpiece, grasps=grasps, hands=hands).can_begin()
+
     for way in ways_of(motion):
         try:
-            tasks = [make_task(piece, T_world_object, way.carry) for piece in way.pieces]
+            if all(begins(piece, way.carry) for piece in way.pieces):
+                return True
         except HonestNo:
             continue
-        grasps = [known.setdefault((way.carry, len(tasks), k), {}) for k in range(len(tasks))]
-        if all(
-            Planner(robot, robot_name, task, workpiece, grasps=it, hands=hands).can_begin()
-            for task, it in zip(tasks, grasps, strict=True)
-        ):
-            return True
     return False
+
+
+def _key(piece: PartMotion, carry: bool) -> tuple:
+    """Pieces of one demonstration with the same are the same."""
+    moved = tuple(k for k, joint in enumerate(piece.joints) if is_moved(piece, joint))
+    return carry, float(piece.times[0]), float(piece.times[-1]), moved

@@ -204,7 +204,7 @@ def _whole(shell: PartModel) -> PartModel:
 def _searched(shell: PartModel, tree: tuple, frames: list, T: np.ndarray, config: TrackingConfig) -> np.ndarray:
     whole = _whole(shell)
     background = follow(whole, frames, CAMERA, T[None], config).background
-    return search_parts(whole, *tree, frames, CAMERA, T, background, config)
+    return search_parts(whole, *tree, frames, CAMERA, T, background, config)[0]
 
 
 def _behind(frames: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

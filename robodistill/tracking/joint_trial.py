@@ -23,7 +23,7 @@ from robodistill.tracking.joint_path import cheapest_path
 from robodistill.tracking.look import Look
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
-from robodistill.tracking.photometric import mean_cost
+from robodistill.tracking.photometric import frame_costs, mean_cost
 from robodistill.tracking.refine import reach, refine
 from robodistill.tracking.tracker import Followed, picture_of
 
@@ -34,7 +34,8 @@ _BEST = 3  # that are solved for
 _RESTLESS = 0.02  # thousands of pixels of half size for a way of the object's size between frames that are asked
 _MOVES = 0.005  # of a thousand pixels of half size that a frame must gain, on the mean, by a part's not being fixed
 _STILL = 0.004  # of the cost that a frame must gain, on the mean, by a part's not being fixed
-_MUCH = 0.6  # of what the nearest joint brings against rest, that another may bring less
+_MUCH = 0.3  # of what the nearest joint brings against rest, that another may bring less: slides of hinges lose 0.4
+_OTHER = 0.02  # thousands of pixels by which a frame must be nearer on another joint for its value to be taken
 _PRICE = {"prismatic": 0.0, "revolute": 0.03, "screw": 0.035}  # of the cost, that a kind must gain over no price
 _LOOSE, _GAP = 0.04, 0.04  # of the cost, for a child that leaves its parent by so much of the object's size
 _NEXT, _OUTER = 0.02, 0.1  # share of its points that stays next to it, and of its values that may lie outside
@@ -109,6 +110,10 @@ def try_joints(
         starts += [as_found, *_along_edge(model, as_found, _NEAREST)]
     found_each = [solved(joint) for joint in starts]
     best = _chosen(model, found_each, rest)
+    mixed = _mixed(model, best, found_each)
+    if mixed is not None:
+        found_each.append(solved(mixed))
+        best = _chosen(model, found_each, rest)
     if best.joint.kind == "revolute":
         found_each.append(solved(replace(best.joint, kind="screw")))
         best = _chosen(model, found_each, rest)
@@ -178,7 +183,7 @@ def _at(look: Look, joint: Joint, value: float) -> tuple[float, np.ndarray]:
     for side in (joint, joint.turned_round):
         Ts = look.Ts.copy()
         Ts[side.child] = Ts[side.parent] @ joint_motion(side, value)
-        found.append((look.cost(Ts, [side.child]), Ts))
+        found.append((look.cost(Ts, [side.child], _pair(joint)), Ts))  # either may hide the other
     return min(found, key=lambda it: it[0])
 
 
@@ -206,9 +211,15 @@ def _finer(
 @dataclass(frozen=True, eq=False)
 class _Solved:
     joint: Joint
-    cost: float
+    costs: np.ndarray
+    """(n,) `Quadratic.cost` of each frame."""
     Ts: np.ndarray
     """(n, P, 4, 4)."""
+
+    @property
+    def cost(self) -> float:
+        """Mean of `costs`."""
+        return float(self.costs.mean())
 
 
 def _solved(
@@ -232,7 +243,24 @@ def _solved(
     found = refine(model, some, camera, followed.background, Ts, seen, tree, lean, film=False)
     values = np.array([state.values[0] for state in found.states])
     Ts = np.stack([found.articulation.poses(state) for state in found.states])
-    return _Solved(replace(found.articulation.joints[0], values=values), mean_cost(found.quadratics), Ts)
+    return _Solved(replace(found.articulation.joints[0], values=values), frame_costs(found.quadratics), Ts)
+
+
+def _mixed(model: PartModel, best: _Solved, others: Sequence[_Solved]) -> Joint | None:
+    """The best joint, begun in each frame where that was nearest on any of its kind: each may have lost other ones, and
+    one lost frame makes the range too wide. None if it was nearest itself in all."""
+    alike = [best, *(it for it in others if it is not best and it.joint.kind == best.joint.kind)]
+    nearest = np.argmin([it.costs - _OTHER * (it is best) for it in alike], axis=0)
+    if not nearest.any():
+        return None
+    tree, values = Articulation((replace(best.joint, parent=0, child=1),), model.centers[_pair(best.joint)]), []
+    for frame, k in enumerate(nearest):
+        values.append(tree.nearest(alike[k].Ts[frame][_pair(best.joint)]).values[0] if k else best.joint.values[frame])
+    return replace(best.joint, values=np.array(values))
+
+
+def _pair(joint: Joint) -> list[int]:
+    return [joint.parent, joint.child]
 
 
 def _chosen(model: PartModel, solved: list[_Solved], rest: _Solved) -> _Solved:

@@ -17,6 +17,7 @@ _SEEN = 0.5  # share of a part that tells its light
 _TINT, _SHADES = 0.08, (0.4, 1.6)  # brightness by which a colour may differ, and be lighter or darker
 _SOME = 100  # points that tell how much of a part is drawn
 _HIDDEN = 0.2  # robust error that a pixel behind another part counts as
+_LEAST = 0.15  # of a part that others must not hide, for it to tell that they hide the rest
 _ALIKE, _FEW = 0.2, 8  # share, and number, of a part's pixels that have its colour
 
 
@@ -50,18 +51,22 @@ class Look:
         light = seen.sure_lights, seen.visible < _SEEN
         return Look(model, half, Ts, model.draw(Ts, window), window, *light, 1.4 * config.spread, 0.5 * config.blur)
 
-    def cost(self, Ts: np.ndarray, moved: Sequence[int]) -> float:
+    def cost(self, Ts: np.ndarray, moved: Sequence[int], charged: Sequence[int] = ()) -> float:
         """`misfit` with some parts moved to where (P, 4, 4) has them.
 
         What is hidden by other parts, or outside of what is drawn, is charged for: nothing speaks against it, and
-        inside or behind of something is not where a part goes that should be in sight.
+        inside or behind of something is not where a part goes that should be in sight. Of a part that was followed
+        to where the picture shows it, half hidden, so much is not charged for: lids close over boxes.
+
+        Args:
+            charged: Parts of which that is so, if not those that are moved.
         """
         layers, lights = self.model.redrawn(self.layers, Ts, moved, self.window), self.lights.copy()
         for p in moved:
             if self.unsure[p]:
                 lights[p, :] = self._light(layers, p)
         found = compared(layers, self.window, self.picture, self.spread, lights, self.blur)
-        hidden = sum(found.hidden[p] + self._outside(Ts, p) for p in moved)
+        hidden = sum(max(found.hidden[p] + self._outside(Ts, p) - self._known_hidden[p], 0.0) for p in charged or moved)
         return found.cost + _HIDDEN * hidden / 1000
 
     def _outside(self, Ts: np.ndarray, p: int) -> float:
@@ -71,6 +76,13 @@ class Look:
         at, end = pixels[:, :2] / np.maximum(pixels[:, 2:], 1e-3), [self.window.width, self.window.height]
         inside = ((at >= 0) & (at < end)).all(1) & (pixels[:, 2] > 0)
         return float((1 - inside.mean()) * self.layers.alpha[p].sum())
+
+    @cached_property
+    def _known_hidden(self) -> np.ndarray:
+        """(P,) pixels of each part that others hide where it was followed to; 0 where the picture hardly shows it."""
+        hidden = compared(self.layers, self.window, self.picture, self.spread, self.lights, self.blur).hidden
+        drawn = self.layers.alpha.sum(axis=(1, 2))
+        return np.where(self.unsure | (hidden > (1 - _LEAST) * drawn), 0.0, hidden)
 
     @cached_property
     def _points(self) -> list[np.ndarray]:

@@ -21,7 +21,7 @@ from robodistill.tracking.background import Background
 from robodistill.tracking.borders import LINK, alike
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.part_proposals import in_pieces, likely_moves, likely_splits
-from robodistill.tracking.part_trial import PartTrials, TriedParts
+from robodistill.tracking.part_trial import EVERY, PartTrials, TriedParts
 from robodistill.tracking.tracker import check_seen
 from robodistill.tracking.unite import merged
 
@@ -47,8 +47,8 @@ def search_parts(
     background: Background,
     config: TrackingConfig,
     progress: Progress = silent,
-) -> np.ndarray:
-    """(N,) part, from 0, of each Gaussian of an object.
+) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """(N,) part, from 0, of each Gaussian of an object, and (P, 4, 4) poses by number of a frame, of some.
 
     Args:
         whole: The object as one part.
@@ -84,7 +84,7 @@ def search_parts(
         if found.parts < best.parts or (found.parts == best.parts and best.cost - found.cost < search.price):
             break
         best, again = found, False
-    return best.labels
+    return best.labels, dict(zip(range(0, len(frames), EVERY), best.Ts, strict=True))
 
 
 class _Search:

@@ -22,7 +22,8 @@ from robodistill.tracking.photometric import Quadratic, frame_costs, mean_cost
 from robodistill.tracking.tracker import Followed, Follower, follow, picture_of
 from robodistill.tracking.unite import distances, merged
 
-_EVERY = 3  # of the frames that are followed one in so many is asked
+EVERY = 3
+"""Of the frames that are followed one in so many is asked."""
 _APART = 0.02  # of the object's size, that parts must move for it to count
 _MUCH = 0.05  # of what a picture costs: where moving apart brings more, both together may be where one of them is
 _STEPS = 4  # at most, of a solve: tries compare that start alike
@@ -86,7 +87,7 @@ class PartTrials:
         self.whole, self._progress, self._tried, self._most = whole, progress, 0, most
         self._config, self._lean = config, replace(config, fine_steps=min(_STEPS, config.fine_steps))
         self._frames, self._camera, self._T_first, self._background = frames, camera, T_first, background
-        self.pictures = [picture_of(frame, camera, background) for frame in frames[::_EVERY]]
+        self.pictures = [picture_of(frame, camera, background) for frame in frames[::EVERY]]
         self.bank = MotionBank(whole, self.pictures)
 
     def model(self, labels: np.ndarray) -> PartModel:
@@ -106,7 +107,7 @@ class PartTrials:
 
         ways = side_by_side(through, further or [1.0])
         for way in ways:
-            self.bank.add(way.Ts_camera_part[::_EVERY], way.quadratics[::_EVERY])
+            self.bank.add(way.Ts_camera_part[::EVERY], way.quadratics[::EVERY])
         return [way.quadratics for way in ways]
 
     def solved(

@@ -78,9 +78,9 @@ def track_parts(
     if method not in get_args(Method):
         raise BadInput(f"method {method!r}: one of {', '.join(get_args(Method))} is needed")
     config = config or TrackingConfig()
-    foot = FEET[0]
+    foot, known = FEET[0], {}
     if labels is None:
-        labels, T_camera_object, foot = _by_motion(field, frames, camera, T_camera_object, config, progress)
+        labels, known, T_camera_object, foot = _by_motion(field, frames, camera, T_camera_object, config, progress)
         merge, names = True, None
     if names is None:
         names = _numbers(labels)
@@ -89,7 +89,7 @@ def track_parts(
         T_camera_object = first_pose(field, keep, frames, camera, progress)
     if method == "ours":
         shown = frames, camera, T_camera_object
-        model, followed = _followed(field, labels, foot, *shown, config, progress)
+        model, followed = _followed(field, labels, foot, *shown, known, config, progress)
     else:
         model = PartModel.of(field, labels)
         Ts_first = np.tile(T_camera_object, (model.parts, 1, 1))
@@ -147,6 +147,7 @@ def _followed(
     frames: Sequence[np.ndarray],
     camera: Camera,
     T_first: np.ndarray,
+    known: dict[int, np.ndarray],
     config: TrackingConfig,
     progress: Progress,
 ) -> tuple[PartModel, Followed]:
@@ -156,7 +157,7 @@ def _followed(
     def through(foot: float) -> tuple[PartModel, Followed]:
         model = PartModel.of(fields[foot], labels)
         Ts_first = np.tile(T_first, (model.parts, 1, 1))
-        followed = follow(model, frames, camera, Ts_first, config, progress=progress)
+        followed = follow(model, frames, camera, Ts_first, config, progress=progress, known=known)
         check_seen(followed.quadratics)
         check_told(followed.quadratics)
         return model, followed
@@ -187,12 +188,14 @@ def _by_motion(
     T_camera_object: np.ndarray | None,
     config: TrackingConfig,
     progress: Progress,
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """(N,) parts that the film shows, the object's first pose, and the foot that suits it, see `foot`."""
+) -> tuple[np.ndarray, dict[int, np.ndarray], np.ndarray, float]:
+    """(N,) parts that the film shows, their poses in some frames, the object's first pose, and the foot that suits it,
+    see `foot`."""
     found = pieces(field)
     if T_camera_object is None:
         T_camera_object = first_pose(field, found.keep, frames, camera, progress)
-    some = frames[:: max(1, min(_STEP, len(frames) // _ENOUGH))]
+    step = max(1, min(_STEP, len(frames) // _ENOUGH))
+    some = frames[::step]
     config = replace(config, jump=max(config.jump, _LEAP))
     # the whole shows the background that all else is compared before
     labels, fields = np.where(found.keep, 0, -1), without_feet(field, found.keep)
@@ -200,10 +203,10 @@ def _by_motion(
     followed = follow(whole, some, camera, T_camera_object[None], config, progress=progress)
     foot = best_foot(fields, labels, followed, some, camera, config)
     whole = PartModel.of(fields[foot], labels)
-    labels[found.keep] = search_parts(
+    labels[found.keep], known = search_parts(
         *(whole, found.few, found.branches, some, camera, T_camera_object, followed.background, config, progress)
     )
-    return labels, T_camera_object, foot
+    return labels, {step * k: Ts for k, Ts in known.items()}, T_camera_object, foot
 
 
 def first_pose(

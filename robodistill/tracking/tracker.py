@@ -3,7 +3,7 @@
 The job of RSRD's 4D-DPM (Kerr et al., "Robot See Robot Do", CoRL 2024), whose own way is `rsrd`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,6 +178,7 @@ def follow(
     progress: Progress = silent,
     background: Background | None = None,
     seek: bool = True,
+    known: Mapping[int, np.ndarray] | None = None,
 ) -> Followed:
     """Follow the parts through a video from a fixed camera.
 
@@ -187,6 +188,8 @@ def follow(
         usable: (H, W) weights of each frame's pixels, 0 on people, where something says so.
         background: That is known already; where None it is learned from frame to frame.
         seek: Look for lost parts all around their neighbours, see `lost`, which takes most of the time where many are.
+        known: (P, 4, 4) poses by number of a frame, from which it is solved for, too: where parts were found they may
+            have been seen better than from frame to frame.
     """
     config = config or TrackingConfig()
     follower = Follower(model, config, FreeParts(model.centers))
@@ -198,7 +201,11 @@ def follow(
     for k, image in enumerate(frames):
         picture = picture_of(image, camera, background, None if usable is None else usable[k])
         start = follower.best_start(picture, _predictions(poses) if poses else [Ts_first], lights)
-        Ts, q = follower.rejoined(picture, *follower.solve(picture, start, start, lights))
+        Ts, q = follower.solve(picture, start, start, lights)
+        if known and k in known:
+            other = follower.solve(picture, known[k], known[k], lights, wide=False)
+            Ts, q = min((Ts, q), other, key=lambda found: found[1].cost)
+        Ts, q = follower.rejoined(picture, Ts, q)
         if seek and k % _EVERY == 0:
             Ts, q = lost.found(picture, Ts, q)
         lights = q.sure_lights

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ for name in ("roboticstoolbox", "coal", "ompl", "toppra"):
 from planned_objects import bars, lidded, made, placed, surface  # noqa: E402
 
 from robodistill.cli import main  # noqa: E402
+from robodistill.cli.plan import Plan  # noqa: E402
 from robodistill.config import GraspConfig  # noqa: E402
 from robodistill.errors import BadInput, HonestNo  # noqa: E402
 from robodistill.grasp.candidates import Candidates, Pads  # noqa: E402
@@ -300,7 +302,7 @@ def test_what_no_hand_holds_all_the_way_is_taken_hold_of_anew(robot):
     rail, slider = [((0.5, 0, 0.005), (1.1, 0.02, 0.01))], [((0, 0, 0.03), (0.012, 0.05, 0.04))]
     it = made((rail, slider), ("prismatic", (1.0, 0, 0), (0.0, 0, 0)), 1.0, (False, True), 0.0, frames=120)
     plan = plan_demonstration(robot, "yumi", it.motion, placed(-0.5, 0.0), it.workpiece)
-    assert "no plan" in plan.checks["let_go_midway"] and plan.checks["phases"] == 2
+    assert plan.departures[0].startswith("let go midway and taken hold of anew: no plan") and plan.checks["phases"] == 2
     first, second = (hold for hold in plan.holds if plan.parts[hold.part] == "lid")
     assert first.end < second.start and first.arm != second.arm
     assert np.isclose(plan.progress_at(first.end), plan.progress_at(second.start), atol=0.05)
@@ -492,3 +494,12 @@ def test_an_object_is_put_down_upright():
 def test_command_line_says_what_is_missing(tmp_path, capsys):
     code = main(["plan", str(tmp_path / "no.json"), str(tmp_path), "-o", str(tmp_path / "out.json"), "--json"])
     assert code == 2 and "no.json" in "".join(capsys.readouterr())
+
+
+def test_command_line_tells_what_a_plan_does_otherwise(planned):
+    _, plan = planned
+    checks = plan.checks | {"let_go_midway": "no plan; out of reach"}
+    told = replace(plan, checks=checks)
+    result = {"arms": told.arms, "departures": told.departures, "duration": 1.0, "checks": checks, "path": "p.json"}
+    lines = Plan(Path("m.json"), Path("f.field"), out=Path("p.json")).lines(result)
+    assert "let go midway and taken hold of anew: no plan; out of reach" in lines and not plan.departures

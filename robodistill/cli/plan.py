@@ -39,12 +39,14 @@ class Plan(Verb):
         x, y, yaw = self.at
         options = PlanOptions(self.robot, (x, y, math.radians(yaw)), self.pose, self.ros, self.overwrite)
         plan = plan_motion(self.motion, self.field, self.out, options, progress=console.progress)
-        return {"arms": plan.arms, "duration": round(plan.duration, 3), "checks": plan.checks, "path": str(self.out)}
+        told = {"arms": plan.arms, "departures": plan.departures, "duration": round(plan.duration, 3)}
+        return told | {"checks": plan.checks, "path": str(self.out)}
 
     def lines(self, result: dict[str, Any]) -> list[str]:
         """Who holds what, and how well."""
         checks = result["checks"]
         told = [f"the {arm} arm holds {part}" for arm, part in result["arms"].items()]
+        told += result["departures"]
         told += [f"{part}: at most {it['mm']} mm, {it['deg']} deg off" for part, it in checks["tracking"].items()]
         told.append(
             f"{result['duration']} s, clearance {checks['clearance_mm']} mm, "

@@ -87,7 +87,7 @@ def _plan(out: Path, film: Path, stage: Stage) -> Section:
         caption = f"{arm} arm: joint angles over time, on one scale"
         rows.append((caption, curve_picture(list(values), motion.times, together=True)))
         rows.append((f"{arm} gripper: opening", curve_picture([motion.openings[:, k]], motion.times)))
-    return Section("The plan", "", _figures(stage), [rows])
+    return Section("The plan", "; ".join(plan.departures), _figures(stage), [rows])
 
 
 def _physics(out: Path, film: Path, stage: Stage) -> Section:

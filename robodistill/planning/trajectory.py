@@ -14,6 +14,7 @@ from robodistill.robots.trajectory import RobotTrajectory
 
 KIND = "follow"
 """Of the task."""
+_DEPARTURES = {"not_lifted": "handled where it stands", "let_go_midway": "let go midway and taken hold of anew"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,11 @@ class BimanualTrajectory:
         for hold in self.holds:
             held.setdefault(hold.arm, []).append(self.parts[hold.part])
         return {arm: ", ".join(dict.fromkeys(parts)) for arm, parts in held.items()}
+
+    @property
+    def departures(self) -> list[str]:
+        """What it does otherwise than the demonstration, and why."""
+        return [f"{told}: {self.checks[name]}" for name, told in _DEPARTURES.items() if name in self.checks]
 
     def progress_at(self, times: np.ndarray) -> np.ndarray:
         """Seconds of the demonstration at times (...) of the motion."""

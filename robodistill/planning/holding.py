@@ -184,7 +184,6 @@ class Holding:
             return Miss(
                 stage, f"the {arm} arm with {name}: {error.reason} ({error.share:.0%} of the path)", error.share
             )
-        release = opening
         for k in (0,) if self.task.carried else (0, -1):
             way = straight(solver, path[k], Ts[k], -RETREAT * Ts[k, :3, 2])
             # beside what has come near there is less room to let go than there was to take hold

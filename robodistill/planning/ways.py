@@ -43,11 +43,8 @@ def ways_of(motion: PartMotion) -> list[Way]:
     """The preferred first."""
     found = [Way(True, [motion], False)] if is_carried(motion) else []
     several, single = phases(motion), phases(motion, alone=True)
-    if len(several) > 1:
-        found.append(Way(False, several, True))
-    found.append(Way(False, [motion], False))
-    if len(several) > 1:
-        found.append(Way(False, several, False))
+    at_once = Way(False, [motion], False)
+    found += [at_once] if len(several) == 1 else [Way(False, several, True), at_once, Way(False, several, False)]
     if len(single) > len(several):
         found.append(Way(False, single, False))
     return [*found, Way(False, single, False, anew=True)]

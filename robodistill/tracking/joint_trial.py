@@ -253,10 +253,11 @@ def _mixed(model: PartModel, best: _Solved, others: Sequence[_Solved]) -> Joint 
     nearest = np.argmin([it.costs - _OTHER * (it is best) for it in alike], axis=0)
     if not nearest.any():
         return None
-    tree, values = Articulation((replace(best.joint, parent=0, child=1),), model.centers[_pair(best.joint)]), []
-    for frame, k in enumerate(nearest):
-        values.append(tree.nearest(alike[k].Ts[frame][_pair(best.joint)]).values[0] if k else best.joint.values[frame])
-    return replace(best.joint, values=np.array(values))
+    pair, values = _pair(best.joint), best.joint.values.copy()
+    tree = Articulation((replace(best.joint, parent=0, child=1),), model.centers[pair])
+    for frame in np.flatnonzero(nearest):
+        values[frame] = tree.nearest(alike[nearest[frame]].Ts[frame][pair]).values[0]
+    return replace(best.joint, values=values)
 
 
 def _pair(joint: Joint) -> list[int]:

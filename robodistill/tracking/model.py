@@ -32,6 +32,8 @@ class PartModel:
     """(N,) int, the part of each Gaussian, 0 to P - 1."""
     up: np.ndarray | None = None
     """(3,) unit, away from what it stood on when it was scanned; None where nobody knows."""
+    rim: float = 0.0
+    """By how much thinner than its Gaussians it is drawn, see `drawn_thinner`."""
 
     @classmethod
     def of(cls, field: GaussianField, labels: np.ndarray) -> "PartModel":
@@ -118,7 +120,8 @@ class PartModel:
             columns = part_columns(own, axes, T)
             gaussians = (own.means, own.quats_wxyz, own.scales, own.opacities)
             eps2d = self._low_pass(p, Ts_camera_part[p], window.camera)
-            planes.append(rasterize(*gaussians, columns, T[None], *view, eps2d=eps2d)[0][0].numpy())
+            plane = rasterize(*gaussians, columns, T[None], *view, eps2d=eps2d)[0][0].numpy()
+            planes.append(drawn_thinner(plane, self.rim))
         return Layers(tuple(planes))
 
     def redrawn(self, layers: Layers, Ts_camera_part: np.ndarray, parts: Sequence[int], window: Window) -> Layers:
@@ -139,3 +142,14 @@ class PartModel:
         """Each part's Gaussians, and their normals."""
         pieces = [self.field.select(torch.from_numpy(self.labels == p)) for p in range(self.parts)]
         return [(piece, shortest_axes(piece.quats_wxyz, piece.scales)) for piece in pieces]
+
+
+def drawn_thinner(plane: np.ndarray, rim: float) -> np.ndarray:
+    """A plane of `Layers` (H, W, 8) with its edge moved inwards: the logarithm of alpha's odds less `rim`.
+
+    Edges are soft as a logistic curve is: one is nearly half a pixel.
+    """
+    if rim == 0:
+        return plane
+    alpha = plane[..., 3:4]
+    return plane / (alpha + np.float32(np.exp(rim)) * (1 - alpha))

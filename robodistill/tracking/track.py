@@ -17,12 +17,13 @@ from robodistill.inversion.object_pose import find_object
 from robodistill.parallel import small_matrices
 from robodistill.progress import Progress, silent
 from robodistill.tracking.articulation import Articulation, in_order
-from robodistill.tracking.foot import FEET, best_foot, without_feet
+from robodistill.tracking.foot import FEET, without_feet
 from robodistill.tracking.hold import find_held
 from robodistill.tracking.joint_search import moves_with, search_joint
 from robodistill.tracking.joints import fit_tree
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint, PartMotion
+from robodistill.tracking.outline import Outline, best_outline
 from robodistill.tracking.part_search import search_parts
 from robodistill.tracking.photometric import Quadratic
 from robodistill.tracking.recut import recut
@@ -37,6 +38,7 @@ from robodistill.tracking.unite import merged, united
 Method = Literal["ours", "rsrd"]
 _ASKED = 10  # frames that the first pose is told the background by
 _LEAP = 0.008  # metres: as `TrackingConfig.jump` where frames are left out
+_OUTLINES = 2  # times that a film may show another outline than it was followed with
 _FOOT = 0.08  # of the object's size above its support: which part does it stand on?
 _STEP, _ENOUGH = 2, 24  # every second frame tells what moves apart, if so many are left
 _SURE, _LEAST_SURE = 0.5, 0.2  # share of a part in sight from which its joint's value counts for the range
@@ -78,9 +80,9 @@ def track_parts(
     if method not in get_args(Method):
         raise BadInput(f"method {method!r}: one of {', '.join(get_args(Method))} is needed")
     config = config or TrackingConfig()
-    foot, known = FEET[0], {}
+    outline, known = Outline(), {}
     if labels is None:
-        labels, known, T_camera_object, foot = _by_motion(field, frames, camera, T_camera_object, config, progress)
+        labels, known, T_camera_object, outline = _by_motion(field, frames, camera, T_camera_object, config, progress)
         merge, names = True, None
     if names is None:
         names = _numbers(labels)
@@ -89,7 +91,7 @@ def track_parts(
         T_camera_object = first_pose(field, keep, frames, camera, progress)
     if method == "ours":
         shown = frames, camera, T_camera_object
-        model, followed = _followed(field, labels, foot, *shown, known, config, progress)
+        model, followed = _followed(field, labels, outline, *shown, known, config, progress)
     else:
         model = PartModel.of(field, labels)
         Ts_first = np.tile(T_camera_object, (model.parts, 1, 1))
@@ -143,7 +145,7 @@ def track_parts(
 def _followed(
     field: GaussianField,
     labels: np.ndarray,
-    foot: float,
+    outline: Outline,
     frames: Sequence[np.ndarray],
     camera: Camera,
     T_first: np.ndarray,
@@ -151,20 +153,25 @@ def _followed(
     config: TrackingConfig,
     progress: Progress,
 ) -> tuple[PartModel, Followed]:
-    """The model of the parts, and their way: followed anew if it shows another foot."""
+    """The model of the parts, and their way: followed anew where it shows another outline."""
     fields = without_feet(field, labels >= 0)
 
-    def through(foot: float) -> tuple[PartModel, Followed]:
-        model = PartModel.of(fields[foot], labels)
+    def through(outline: Outline) -> tuple[PartModel, Followed]:
+        model = outline.model(fields, labels)
         Ts_first = np.tile(T_first, (model.parts, 1, 1))
         followed = follow(model, frames, camera, Ts_first, config, progress=progress, known=known)
         check_seen(followed.quadratics)
         check_told(followed.quadratics)
         return model, followed
 
-    model, followed = through(foot)
-    shown = best_foot(fields, labels, followed, frames, camera, config)
-    return (model, followed) if shown == foot else through(shown)
+    model, followed = through(outline)
+    for _ in range(_OUTLINES):
+        shown = best_outline(fields, labels, outline, followed, frames, camera, config)
+        if shown.like(outline):
+            break
+        outline = shown
+        model, followed = through(outline)
+    return model, followed
 
 
 def _standing_part(field: GaussianField, motion: PartMotion, low: float) -> int:
@@ -188,9 +195,8 @@ def _by_motion(
     T_camera_object: np.ndarray | None,
     config: TrackingConfig,
     progress: Progress,
-) -> tuple[np.ndarray, dict[int, np.ndarray], np.ndarray, float]:
-    """(N,) parts that the film shows, their poses in some frames, the object's first pose, and the foot that suits it,
-    see `foot`."""
+) -> tuple[np.ndarray, dict[int, np.ndarray], np.ndarray, Outline]:
+    """(N,) parts that the film shows, their poses in some frames, the object's first pose, and its outline."""
     found = pieces(field)
     if T_camera_object is None:
         T_camera_object = first_pose(field, found.keep, frames, camera, progress)
@@ -199,14 +205,14 @@ def _by_motion(
     config = replace(config, jump=max(config.jump, _LEAP))
     # the whole shows the background that all else is compared before
     labels, fields = np.where(found.keep, 0, -1), without_feet(field, found.keep)
-    whole = PartModel.of(fields[FEET[0]], labels)
+    whole = Outline().model(fields, labels)
     followed = follow(whole, some, camera, T_camera_object[None], config, progress=progress)
-    foot = best_foot(fields, labels, followed, some, camera, config)
-    whole = PartModel.of(fields[foot], labels)
+    outline = best_outline(fields, labels, Outline(), followed, some, camera, config)
+    whole = outline.model(fields, labels)
     labels[found.keep], known = search_parts(
         *(whole, found.few, found.branches, some, camera, T_camera_object, followed.background, config, progress)
     )
-    return labels, {step * k: Ts for k, Ts in known.items()}, T_camera_object, foot
+    return labels, {step * k: Ts for k, Ts in known.items()}, T_camera_object, outline
 
 
 def first_pose(

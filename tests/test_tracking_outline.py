@@ -1,4 +1,4 @@
-"""How wide a thing is drawn: its foot is told by a film of it, its edges by the views it was made from."""
+"""How wide a thing is drawn: its foot and its rim are told by a film of it, its edges by the views it was made from."""
 
 from dataclasses import replace
 
@@ -15,9 +15,10 @@ from robodistill.geometry.camera import Camera
 from robodistill.tracking.articulation import Articulation, across
 from robodistill.tracking.axes import joint_prior, to_edge, to_level
 from robodistill.tracking.background import Background
-from robodistill.tracking.foot import FEET, best_foot, without_feet
+from robodistill.tracking.foot import FEET, without_feet
 from robodistill.tracking.layers import Window
-from robodistill.tracking.model import PartModel
+from robodistill.tracking.model import PartModel, drawn_thinner
+from robodistill.tracking.outline import Outline, best_outline
 from robodistill.tracking.photometric import linearize
 from robodistill.tracking.tracker import Followed, picture_of
 
@@ -50,10 +51,12 @@ def scan() -> tuple[GaussianField, np.ndarray, np.ndarray]:
     return field, labels, np.repeat([False, True, False], [len(points), len(rim), len(table)])
 
 
-def film(field: GaussianField, shown: np.ndarray, known: PartModel) -> tuple[list[np.ndarray], np.ndarray, Followed]:
+def film(
+    field: GaussianField, shown: np.ndarray, known: PartModel, rim: float = 0.0
+) -> tuple[list[np.ndarray], np.ndarray, Followed]:
     """What is shown, at rest for five frames and then lifted and tilted; its first pose; where it was followed to."""
     behind = np.kron(np.random.default_rng(0).uniform(0.5, 0.8, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.float32)
-    model = PartModel(field.select(torch.from_numpy(shown)), np.zeros(np.count_nonzero(shown), int))
+    model = PartModel(field.select(torch.from_numpy(shown)), np.zeros(np.count_nonzero(shown), int), rim=rim)
     frames, poses = [], []
     for k in range(FRAMES):
         way, T = max(0, k - 4) / (FRAMES - 5), np.eye(4)
@@ -77,11 +80,53 @@ def test_a_foot_that_is_none_is_left_out(scan: tuple):
     low = keep & (field.means[:, 2].numpy() < 0.28 * HEIGHT)
     for shown, wanted in ((keep, FEET[0]), (keep & ~rim, FEET[0]), (keep & ~low, FEET[-1])):
         frames, _, followed = film(field, shown, known)
-        assert best_foot(without_feet(field, keep), labels, followed, frames, CAMERA, TrackingConfig()) == wanted
+        fields = without_feet(field, keep)
+        found = best_outline(fields, labels, Outline(), followed, frames, CAMERA, TrackingConfig())
+        assert found.foot == wanted
     left = without_feet(field, keep)[FEET[0]].opacities.numpy() == 0
     assert left[rim].all() and not left[~keep].any()
     heights = field.means[:, 2].numpy()
     assert heights[left].max() < 0.2 * HEIGHT and (heights[keep & ~left] > 0.1 * HEIGHT).all()
+
+
+@pytest.mark.parametrize("rim", [-0.9, 0.8, 1.2])
+def test_a_film_tells_where_edges_are(scan: tuple, rim: float):
+    """Of a thing that is thinner, or wider, than its Gaussians; from where it was followed with another outline."""
+    field, labels, _ = scan
+    keep = labels >= 0
+    fields = without_feet(field, keep)
+    known = Outline().model(fields, labels)
+    frames, _, followed = film(fields[FEET[0]], keep, known, rim)
+    for start in (Outline(), Outline(rim=0.5)):
+        found = best_outline(fields, labels, start, followed, frames, CAMERA, TrackingConfig())
+        assert found.foot == FEET[0] and found.rim == pytest.approx(rim, abs=0.4)
+        assert not found.like(replace(found, foot=FEET[1]))
+        assert not found.like(Outline())
+
+
+def test_a_rim_moves_edges_and_nothing_else(scan: tuple):
+    """Pixels that are covered stay, those beside stay empty, and colours are those of alpha."""
+    field, labels, rim = scan
+    own = (labels >= 0) & ~rim
+    model = PartModel(field.select(torch.from_numpy(own)), np.zeros(own.sum(), int))
+    T = np.eye(4)
+    T[:3, :3], T[:3, 3] = np.diag([1.0, -1, -1]), [0, 0, 0.3]
+    usual, thin, wide = (
+        replace(model, rim=rim).draw(T[None], Window(CAMERA, 0, 0, 160, 120)) for rim in (0.0, 1.0, -1.0)
+    )
+    solid, empty, alpha = usual.alpha > 0.999, usual.alpha == 0, usual.alpha
+    for layers in (thin, wide):
+        assert (layers.alpha[solid] > 0.997).all() and (layers.alpha[empty] == 0).all()
+        for name in ("color", "depth", "normal"):
+            one, other = getattr(usual, name), getattr(layers, name)
+            shape = (..., None) if one.ndim > alpha.ndim else ...
+            assert np.allclose(one * layers.alpha[shape], other * alpha[shape], atol=1e-5)
+    edge = (alpha > 0.05) & (alpha < 0.95)
+    assert (thin.alpha[edge] < alpha[edge]).all() and (wide.alpha[edge] > alpha[edge]).all()
+    odds = alpha[edge] / (1 - alpha[edge])
+    assert np.allclose(np.log(odds) - np.log(thin.alpha[edge] / (1 - thin.alpha[edge])), 1, atol=1e-3)
+    plane = usual.planes[0]
+    assert drawn_thinner(plane, 0.0) is plane
 
 
 def test_a_thing_is_as_wide_in_a_sharper_film_as_in_its_scan(scan: tuple):

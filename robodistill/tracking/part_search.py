@@ -27,6 +27,7 @@ from robodistill.tracking.unite import merged
 
 _MOST = 5  # parts
 _PRICE = 0.018  # that a part must bring, for the root of the whole's cost: what is by chance grows so with its pixels
+_ENOUGH = 0.7  # of the price, for parts that are looked at further: what came by chance is one again as a joint is tried
 _SPLITS, _BRIEF, _KEPT = 20, 3, 4  # that are tried in one of so many pictures, and of these in all
 _WORTH = 0.5  # of what the best brings there, that others must bring to be tried in all
 _MOVES, _ROUNDS = 4, 3  # that are tried, and how often
@@ -69,7 +70,7 @@ def search_parts(
     again = False
     while best.parts < _MOST:
         found = search.improved(search.best_split(best))
-        if search.worth(found) < search.price:
+        if search.worth(found) < _ENOUGH * search.price:
             if again or best.parts == 1:
                 break
             best, again = search.followed_in(in_pieces(best.labels, search.branches), best), True
@@ -77,7 +78,7 @@ def search_parts(
         # followed as parts their motions are better, and so are their borders
         trials.follow(found.labels)
         found = trials.parted(found.labels, found.pair)
-        if search.worth(found) < search.price:
+        if search.worth(found) < _ENOUGH * search.price:
             break
         found = search.simplified(search.all_improved(found))
         # what is split, and one again, may have better borders, across which the next split pays

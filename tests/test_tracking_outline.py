@@ -104,6 +104,17 @@ def test_a_film_tells_where_edges_are(scan: tuple, rim: float):
         assert not found.like(Outline())
 
 
+def test_a_film_without_the_thing_tells_nothing_of_it(scan: tuple):
+    """Its outline stays what it was."""
+    field, labels, _ = scan
+    keep = labels >= 0
+    fields = without_feet(field, keep)
+    frames, _, followed = film(fields[FEET[0]], keep, Outline().model(fields, labels))
+    empty = [(255 * followed.background.rgb).astype(np.uint8)] * len(frames)
+    usual = Outline(rim=0.5)
+    assert best_outline(fields, labels, usual, followed, empty, CAMERA, TrackingConfig()) == usual
+
+
 def test_a_rim_moves_edges_and_nothing_else(scan: tuple):
     """Pixels that are covered stay, those beside stay empty, and colours are those of alpha."""
     field, labels, rim = scan
@@ -112,7 +123,7 @@ def test_a_rim_moves_edges_and_nothing_else(scan: tuple):
     T = np.eye(4)
     T[:3, :3], T[:3, 3] = np.diag([1.0, -1, -1]), [0, 0, 0.3]
     usual, thin, wide = (
-        replace(model, rim=rim).draw(T[None], Window(CAMERA, 0, 0, 160, 120)) for rim in (0.0, 1.0, -1.0)
+        replace(model, rim=moved).draw(T[None], Window(CAMERA, 0, 0, 160, 120)) for moved in (0.0, 1.0, -1.0)
     )
     solid, empty, alpha = usual.alpha > 0.999, usual.alpha == 0, usual.alpha
     for layers in (thin, wide):

@@ -59,7 +59,7 @@ def best_outline(
 ) -> Outline:
     """That which is nearest to the frames, the parts solved for near where they were followed to.
 
-    The likeliest foot, where no other is clearly nearer, then the rim.
+    The likeliest foot, where no other is clearly nearer, then the rim; what it was where no frame shows the thing.
 
     Args:
         labels: (N,) parts, -1 for what is not the thing.
@@ -74,6 +74,8 @@ def best_outline(
     rims = outline.rim + _STEP * np.array([-1, 0, 1])
     while True:
         costs = tries.costs([replace(outline, rim=float(rim)) for rim in rims])
+        if not any(costs):
+            return outline
         k = int(np.argmin(costs))
         if 0 < k < len(rims) - 1:
             bend, slope = costs[k - 1] - 2 * costs[k] + costs[k + 1], costs[k + 1] - costs[k - 1]

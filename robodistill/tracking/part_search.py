@@ -27,9 +27,7 @@ from robodistill.tracking.unite import merged
 
 _MOST = 5  # parts
 _PRICE = 0.018  # that a part must bring, for the root of the whole's cost: what is by chance grows so with its pixels
-_ENOUGH = (
-    0.7  # of the price, for parts that are looked at further: what came by chance is one again as a joint is tried
-)
+_ENOUGH = 0.7  # of the price, to be looked at further: what came by chance is made one again as its joint is tried
 _SPLITS, _BRIEF, _KEPT = 20, 3, 4  # that are tried in one of so many pictures, and of these in all
 _WORTH = 0.5  # of what the best brings there, that others must bring to be tried in all
 _MOVES, _ROUNDS = 4, 3  # that are tried, and how often

@@ -22,7 +22,7 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, SetParam
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 from rclpy.exceptions import InvalidTopicNameException, ParameterNotDeclaredException  # noqa: E402
-from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor  # noqa: E402
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy  # noqa: E402
 from ros_tools import result, until  # noqa: E402
@@ -214,6 +214,28 @@ def test_signals_end_a_process_cleanly(node, domain):
 
 
 # --- in one process
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_context_may_end_at_any_step_of_spinning(domain, begun, monkeypatch):
+    """As a signal ends it: before the executor waits for the first time, and while it looks for work."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("brief", context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    if begun:
+        executor.spin_once(0.0)
+        executor.entities_changed()
+
+    def ended():
+        context.try_shutdown()
+        return None, None
+
+    monkeypatch.setattr(executor, "_timers", ended)
+    with pytest.raises(ExternalShutdownException):
+        executor.spin()
+    node.destroy_node()
 
 
 def test_names_are_expanded_and_remapped():

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from robodistill.ros.bindings.rclpy.exceptions import NotInitializedException
 from robodistill.ros.bindings.rclpy.task import Future, Task
 from robodistill.ros.bindings.rclpy.utilities import get_default_context
 
@@ -131,7 +132,14 @@ class Executor:
         self._spin_once(timeout_sec, lambda: False)
 
     def _spin_once(self, timeout_sec: float | None, enough: Callable[[], bool]) -> None:
-        ready = self._next(timeout_sec, enough)
+        from robodistill.ros.bindings.dds.library import DdsError
+
+        try:
+            ready = self._next(timeout_sec, enough)
+        except (DdsError, NotInitializedException):
+            if self._context.ok():
+                raise
+            return  # the participant went with its context, which a signal may end between any two steps
         if ready is not None:
             self._execute(*ready)
 
@@ -176,7 +184,7 @@ class Executor:
             if left is not None and left <= 0 and not first:
                 return None
             waits = [_SLICE, *(w for w in (left, until_timer) if w is not None)]
-            for entity in self._wait(max(0.0, min(waits))):
+            for entity in self._waitset.wait(max(0.0, min(waits))):
                 ready = self._begin(entity)
                 if ready is not None:
                     return ready
@@ -238,16 +246,6 @@ class Executor:
                 if entity not in self._watched:
                     self._waitset.add(condition, entity)
                     self._watched[entity] = condition
-
-    def _wait(self, seconds: float) -> list:
-        from robodistill.ros.bindings.dds.library import DdsError
-
-        try:
-            return self._waitset.wait(seconds)
-        except DdsError:
-            if self._context.ok():
-                raise
-            return []  # the participant went with its context
 
 
 class SingleThreadedExecutor(Executor):

@@ -152,6 +152,18 @@ def test_two_prongs_are_not_carried_by_both(robot):
     assert 0 < wide(False, *prongs).max() < wide(False, bar).max() - 0.2
 
 
+def test_fingers_push_nothing_aside_as_they_close(robot):
+    """A ridge along a plate is beside open fingers that reach below it, and inside them once they press the plate."""
+    ridge = [((0, 0, 0.05), (0.16, 0.012, 0.06)), ((0, 0.009, 0.055), (0.16, 0.006, 0.006))]
+    slide = "prismatic", (0, 0, 1.0), (0, 0, 0)
+    it = made(([((0, 0.12, 0.01), (0.05, 0.05, 0.02))], ridge), slide, 0.03, (False, True), rise=0.0)
+    found = part_grasps(robot, "left", it.workpiece, make_task(it.motion, placed(0, 0)), 1, GraspConfig())
+    hands = Candidates(found.Ts_part_grasp, found.widths, found.widths, found.scores)
+    depth = -_apart(Hand(robot, "left"), hands, it.workpiece.of(1), 0.0)
+    assert len(found) > 5 and depth.max() < 0.003
+    assert found.rejected["a finger would push the part aside"]
+
+
 def test_pads_are_turned_to_sit_flat():
     """On a plate both pads lie flat and press their whole width; on a block's edge they press nothing."""
     plate = surface(([((0, 0, 0.05), (0.2, 0.2, 0.01))], []))

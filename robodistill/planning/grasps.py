@@ -24,6 +24,7 @@ _TIGHT = CELL  # metres where few grasps have that much all along: cells seldom 
 _POINTS = 700  # of a part, for finding contacts
 _LEAST = 12  # points that a part must have, and that fingers must get to
 _PRESSED, _FULL = 4.8e-5, 1.3e-4  # square metres that each pad presses at least, and from which more is no better
+_SINKS = 0.0015  # metres that points of a part may be inside the fingers that press it, as a scan is wrong by
 _WEDGE = 0.7  # rad, of both contact angles together at most
 _GLANCED, _COARSE = 1500, 0.012  # candidates looked at with points so far apart, metres
 _FEW, _FINE = 10, 0.4  # grasps of a part, below which they are sought with a finer grain
@@ -34,6 +35,9 @@ _GAP, _DOUBT = 0.3, 0.7  # of what a pad presses, that faces between the pads ma
 _UNKNOWN = 0.3  # rad that both contact angles are taken for where they were not seen
 _FLAT = 0.2  # rad of both contact angles together by which a grasp is worth less
 _LEVER = 0.3  # of the part's reach from a hinge's axis, that pads are away from it
+_ALIKE = (
+    0.002  # metres, rad between beginnings of two tasks with the same hands, where all that is near is looked at anew
+)
 _APART, _TURNED = 0.012, 0.45  # metres, rad: grasps nearer to each other than both are one
 
 
@@ -66,7 +70,7 @@ def part_grasps(
         arm: Whose gripper; the other's is taken for the same.
         table: Height of its top, metres.
         most: Kept, each unlike all better ones.
-        hands: Known from a task that begins alike, before its path was looked at; new ones are added.
+        hands: Known from tasks that begin alike, before their paths were looked at; new ones are added.
     """
     hands = {} if hands is None else hands
     coarse = _on_path(robot, arm, workpiece, task, part, config, table, most, hands, 1.0)
@@ -98,10 +102,12 @@ def _on_path(
     Ts_part_other = np.linalg.inv(Ts[:, part])[:, None] @ Ts[:, others]  # (K, others, 4, 4)
     points = [_thinned(workpiece.of(k)) for k in others]
     first = _moved(points, Ts_part_other[0])
-    key = part, grain, np.round(np.append(plane, Ts_part_other[0]), 5).tobytes()
-    if key not in hands:
-        hands[key] = _on_part(hand, thing, first, config, grain, rejected), rejected.copy()
-    made, rejected = hands[key][0], hands[key][1].copy()
+    place, known = np.append(plane, Ts_part_other[0]), hands.setdefault((part, grain), [])
+    found = next((it for there, *it in known if np.allclose(there, place, rtol=0, atol=_ALIKE)), None)
+    if found is None:
+        found = _on_part(hand, thing, first, config, grain, rejected), rejected
+        known.append((place, *found))
+    made, rejected = found[0], found[1].copy()
     if others and len(made):
         made = _clear(hand, made, first, _FREE, config, "another part is in the way in", rejected)
         swept = np.concatenate([_moved(points, there) for there in Ts_part_other])
@@ -154,7 +160,10 @@ def _on_part(
     made = Candidates(seats.Ts_world_grasp, seats.widths, seats.angles, pressed)
     firm = (seats.areas.min(1) >= _PRESSED) & (seats.angles.sum(1) < _WEDGE)
     made = _keep(made, firm, "the pads would not sit flat", rejected)
-    return _clear(hand, made, _thinned(thing.points), 0.0, config, "the gripper would touch the part", rejected)
+    own = _thinned(thing.points)
+    sunk = _apart(hand, made, own, 0.0) < -_SINKS
+    made = _keep(made, ~sunk, "a finger would push the part aside", rejected)
+    return _clear(hand, made, own, 0.0, config, "the gripper would touch the part", rejected)
 
 
 def _levers(made: Candidates, hinges: Sequence[Joint], part: int, points: np.ndarray) -> np.ndarray:

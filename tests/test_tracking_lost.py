@@ -90,6 +90,11 @@ def test_what_leaves_its_parent_must_be_much_nearer():
     assert chosen((along, -0.99), (hinge, -1.0), rest=-0.96) is along
     assert chosen((along, -1.0), (askew, -1.005)) is along
     assert chosen((along, -1.0), (askew, -1.05)) is askew
+    # threads go round their axis: what turns about an edge is no screw
+    beside = replace(hinge, kind="screw", pitch=0.01)
+    through = replace(beside, origin=MODEL.centers[1])
+    assert chosen((beside, -1.2), (hinge, -1.0)) is hinge
+    assert chosen((through, -1.2), (hinge, -1.0)) is through
 
 
 def test_a_joint_is_begun_where_each_frame_was_nearest():

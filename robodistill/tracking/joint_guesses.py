@@ -51,3 +51,8 @@ def trial_values(model: PartModel, joint: Joint) -> np.ndarray:
 def off_axis(model: PartModel, joint: Joint) -> float:
     """Metres from the child's middle to the axis."""
     return float(np.linalg.norm(np.cross(model.centers[joint.child] - joint.origin, joint.axis)))
+
+
+def may_screw(model: PartModel, joint: Joint) -> bool:
+    """Whether the axis goes through the middle of one of both parts, as threads go round theirs."""
+    return any(off_axis(model, side) < _IN_PLACE * model.radii[side.child] for side in (joint, joint.turned_round))

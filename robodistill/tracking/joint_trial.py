@@ -18,7 +18,7 @@ from robodistill.geometry.camera import Camera
 from robodistill.parallel import side_by_side
 from robodistill.tracking.articulation import Articulation, joint_motion
 from robodistill.tracking.axes import likely_turn
-from robodistill.tracking.joint_guesses import likely_joints, off_axis, trial_values
+from robodistill.tracking.joint_guesses import likely_joints, may_screw, off_axis, trial_values
 from robodistill.tracking.joint_path import cheapest_path
 from robodistill.tracking.look import Look
 from robodistill.tracking.model import PartModel
@@ -81,6 +81,8 @@ def try_joints(
         followed: The free parts' way.
         found: A joint between the two, to begin with. A fixed one stays if the pictures are nearer with no other.
     """
+    if found.kind == "screw" and not may_screw(model, found):
+        found = replace(found, kind="revolute", pitch=0.0)
     chosen, looks = telling_looks(model, frames, camera, followed, [found], config)
     if not looks:  # no frame speaks for it, or against it
         return Trial(found, found, np.arange(len(frames)), followed.Ts_camera_part, 0.0, 0.0, 0.0)
@@ -114,7 +116,7 @@ def try_joints(
     if mixed is not None:
         found_each.append(solved(mixed))
         best = _chosen(model, found_each, rest)
-    if best.joint.kind == "revolute":
+    if best.joint.kind == "revolute" and may_screw(model, best.joint):
         found_each.append(solved(replace(best.joint, kind="screw")))
         best = _chosen(model, found_each, rest)
     gain = (rest.cost - best.cost) / max(abs(best.cost), 1e-9)
@@ -267,13 +269,12 @@ def _pair(joint: Joint) -> list[int]:
 def _chosen(model: PartModel, solved: list[_Solved], rest: _Solved) -> _Solved:
     """The nearest, where likelier ones may be a little further off, if they bring much of what it brings against rest;
     costs are negative."""
+    solved = [it for it in solved if it.joint.kind != "screw" or _is_screw(model, it.joint)]
     least = min(it.cost for it in solved)
     solved, scale = [it for it in solved if it.cost - least <= _MUCH * max(rest.cost - least, 0.0)], abs(least)
     slides = any(it.joint.kind == "prismatic" for it in solved)
 
     def price(joint: Joint) -> float:
-        if joint.kind == "screw" and abs(joint.pitch) * np.ptp(joint.values) < _RISE:
-            return np.inf  # a hinge
         if joint.kind != "prismatic" and slides and off_axis(model, joint) > _FAR * model.size:
             return np.inf  # a slide
         turn = likely_turn(model, joint)
@@ -281,6 +282,10 @@ def _chosen(model: PartModel, solved: list[_Solved], rest: _Solved) -> _Solved:
         return _PRICE[joint.kind] + _ASKEW * oblique + _LOOSE * _leaves(model, joint)
 
     return min(solved, key=lambda it: it.cost + scale * price(it.joint))
+
+
+def _is_screw(model: PartModel, joint: Joint) -> bool:
+    return abs(joint.pitch) * np.ptp(joint.values) > _RISE and may_screw(model, joint)
 
 
 def _leaves(model: PartModel, joint: Joint) -> bool:

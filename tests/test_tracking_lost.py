@@ -84,6 +84,8 @@ def test_what_leaves_its_parent_must_be_much_nearer():
 
     assert chosen((SLIDE, -1.0), (hinge, -1.0)) is hinge
     assert chosen((SLIDE, -1.0), (hinge, -0.9)) is SLIDE
+    assert chosen((SLIDE, -1.0), (along, -0.98)) is along
+    assert chosen((SLIDE, -1.0), (along, -0.98), rest=-0.92) is SLIDE  # a quarter of what it brings is much
     assert chosen((along, -1.0), (hinge, -1.01)) is along
     assert chosen((along, -1.0), (hinge, -1.01), rest=-0.999) is hinge  # the slide hardly moves
     assert chosen((along, -0.99), (hinge, -1.01), rest=-0.96) is hinge  # it brings less than most of what that does

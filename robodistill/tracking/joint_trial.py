@@ -38,6 +38,9 @@ _MUCH = 0.3  # of what the nearest joint brings against rest, that another may b
 _OTHER = 0.02  # thousands of pixels by which a frame must be nearer on another joint for its value to be taken
 _PRICE = {"prismatic": 0.0, "revolute": 0.03, "screw": 0.035}  # of the cost, that a kind must gain over no price
 _LOOSE, _GAP = 0.04, 0.04  # of the cost, for a child that leaves its parent by so much of the object's size
+_LITTLE = (
+    0.2  # of what the nearest joint brings against rest, that leaving may cost at most: of small things all is little
+)
 _NEXT, _OUTER = 0.02, 0.1  # share of its points that stays next to it, and of its values that may lie outside
 _NEAREST = np.radians(45)  # from an edge that it may be along
 _OBLIQUE = np.radians(3)  # from any edge
@@ -271,7 +274,8 @@ def _chosen(model: PartModel, solved: list[_Solved], rest: _Solved) -> _Solved:
     costs are negative."""
     solved = [it for it in solved if it.joint.kind != "screw" or _is_screw(model, it.joint)]
     least = min(it.cost for it in solved)
-    solved, scale = [it for it in solved if it.cost - least <= _MUCH * max(rest.cost - least, 0.0)], abs(least)
+    brought, scale = max(rest.cost - least, 0.0), abs(least)
+    solved = [it for it in solved if it.cost - least <= _MUCH * brought]
     slides = any(it.joint.kind == "prismatic" for it in solved)
 
     def price(joint: Joint) -> float:
@@ -279,9 +283,10 @@ def _chosen(model: PartModel, solved: list[_Solved], rest: _Solved) -> _Solved:
             return np.inf  # a slide
         turn = likely_turn(model, joint)
         oblique = 2 if turn is None else int(np.linalg.norm(turn) > _OBLIQUE)
-        return _PRICE[joint.kind] + _ASKEW * oblique + _LOOSE * _leaves(model, joint)
+        loose = min(_LOOSE * scale, _LITTLE * brought) if _leaves(model, joint) else 0.0
+        return scale * (_PRICE[joint.kind] + _ASKEW * oblique) + loose
 
-    return min(solved, key=lambda it: it.cost + scale * price(it.joint))
+    return min(solved, key=lambda it: it.cost + price(it.joint))
 
 
 def _is_screw(model: PartModel, joint: Joint) -> bool:

@@ -22,6 +22,7 @@ class Hand:
         self._robot, self._arm = robot, arm
         fingers = {robot.model.joint(name).child for name in it.fingers}
         self._known: dict[int, list[Shape]] = {}
+        self._boxes: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         tips = [shape for link, shape in robot.hand_shapes(arm, 0.0) if link in fingers]
         self.pads = Pads(
             half_width=max(-lowest(shape, np.array([0.0, 1, 0])) for shape in tips),
@@ -36,6 +37,13 @@ class Hand:
             self._known[key] = [shape for _, shape in self._robot.hand_shapes(self._arm, key * _ROUND)]
         return self._known[key]
 
+    def box(self, opening: float) -> tuple[np.ndarray, np.ndarray]:
+        """(3,) least and greatest coordinates of these shapes in the grasp frame."""
+        key = round(opening / _ROUND)
+        if key not in self._boxes:
+            self._boxes[key] = _bounds(self.shapes(opening))
+        return self._boxes[key]
+
 
 def clearances(
     hand: Hand, Ts_world_grasp: np.ndarray, openings: np.ndarray, points: np.ndarray, most: float
@@ -46,8 +54,8 @@ def clearances(
     """
     found = np.full(len(Ts_world_grasp), most)
     points = points.astype(np.float32)
-    for rows, shapes in _grouped(hand, openings):
-        low, high = _bounds(shapes)
+    for rows, opening in _grouped(hand, openings):
+        shapes, (low, high) = hand.shapes(opening), hand.box(opening)
         low, high = low - most - [0, 0, _WAY[-1]], high + most
         radius = float(np.linalg.norm(np.maximum(-low, high)))
         for some in np.split(rows, range(_CHUNK, len(rows), _CHUNK)):
@@ -69,12 +77,6 @@ def clearances(
     return found
 
 
-def reach(shapes: list[Shape]) -> float:
-    """Metres from the hand's origin to the farthest corner of the box around its shapes."""
-    low, high = _bounds(shapes)
-    return float(np.linalg.norm(np.maximum(-low, high)))
-
-
 def _bounds(shapes: list[Shape]) -> tuple[np.ndarray, np.ndarray]:
     """(3,) least and greatest coordinates of shapes in the grasp frame."""
     axes = np.eye(3)
@@ -86,18 +88,18 @@ def _bounds(shapes: list[Shape]) -> tuple[np.ndarray, np.ndarray]:
 def heights_above(hand: Hand, Ts_world_grasp: np.ndarray, openings: np.ndarray, plane: np.ndarray) -> np.ndarray:
     """(m,) metres from the hand's lowest point to a plane (4,), negative where it is cut."""
     found = np.zeros(len(Ts_world_grasp))
-    for rows, shapes in _grouped(hand, openings):
+    for rows, opening in _grouped(hand, openings):
         ups = plane[:3] @ Ts_world_grasp[rows, :3, :3]
         levels = Ts_world_grasp[rows, :3, 3] @ plane[:3] + plane[3]
-        found[rows] = levels + np.minimum.reduce([lowest(shape, ups) for shape in shapes])
+        found[rows] = levels + np.minimum.reduce([lowest(shape, ups) for shape in hand.shapes(opening)])
     return found
 
 
-def _grouped(hand: Hand, openings: np.ndarray) -> Iterator[tuple[np.ndarray, list[Shape]]]:
-    """Rows of one opening, and the hand's shapes at it."""
+def _grouped(hand: Hand, openings: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
+    """Rows of one opening, and it."""
     groups = np.round(openings / _ROUND).astype(int)
     for group in np.unique(groups):
-        yield np.flatnonzero(groups == group), hand.shapes(group * _ROUND)
+        yield np.flatnonzero(groups == group), group * _ROUND
 
 
 def signed_distance(shape: Shape, points: np.ndarray) -> np.ndarray:

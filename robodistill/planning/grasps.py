@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 
 from robodistill.config import GraspConfig
 from robodistill.grasp.candidates import Candidates
-from robodistill.grasp.clearance import Hand, clearances, heights_above, reach, signed_distance
+from robodistill.grasp.clearance import Hand, clearances, heights_above, signed_distance
 from robodistill.grasp.outlines import is_low, walls_of
 from robodistill.grasp.surface import Surface
 from robodistill.planning.accessible import prominent
@@ -231,9 +231,10 @@ def _apart(hand: Hand, made: Candidates, points: np.ndarray, most: float) -> np.
     points = points.astype(np.float32)
     tree = cKDTree(points)
     for k, (T, width) in enumerate(zip(made.Ts_world_grasp.astype(np.float32), made.widths, strict=True)):
-        shapes = hand.shapes(float(width))
-        near = points[tree.query_ball_point(T[:3, 3], reach(shapes) + most)]
-        local = (near - T[:3, 3]) @ T[:3, :3]
+        shapes, (low, high) = hand.shapes(float(width)), hand.box(float(width))
+        radius = float(np.linalg.norm(np.maximum(-low, high))) + most
+        local = (points[tree.query_ball_point(T[:3, 3], radius)] - T[:3, 3]) @ T[:3, :3]
+        local = local[((local > low - most) & (local < high + most)).all(-1)]
         found[k] = min(signed_distance(shape, local).min(initial=most) for shape in shapes)
     return found
 

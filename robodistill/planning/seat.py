@@ -69,7 +69,7 @@ def _seat(T: np.ndarray, points: np.ndarray, normals: np.ndarray, widest: float,
         for axis in (2, 1):  # about the approach, then about the pads' long side
             for _ in range(_FOLLOWED):
                 turns = T @ _turns(angles, axis)
-                low, high, *_ = _between(turns, points, widest, pads)
+                low, high, *_ = _between(turns, _stay(T, points, axis, pads), widest, pads)
                 widths = high - low
                 straight, best = len(angles) // 2, int(np.argmin(widths + _DRIFT * np.abs(np.array(angles))))
                 if not np.isfinite(widths[straight]):
@@ -119,6 +119,12 @@ def _between(T: np.ndarray, points: np.ndarray, widest: float, pads: Pads) -> tu
     low, high = _least(np.where(between, x, np.inf)), -_least(np.where(between, -x, np.inf))
     few = between.sum(-1) < 2 * _LEAST
     return np.where(few, -np.inf, low), np.where(few, np.inf, high), local, between
+
+
+def _stay(T: np.ndarray, points: np.ndarray, axis: int, pads: Pads) -> np.ndarray:
+    """Points that may be between pads T (4, 4) turned about an axis: none other is as far along that as they are."""
+    along = (points - T[:3, 3]) @ T[:3, axis]
+    return points[(along < pads.beyond) & (along > -pads.behind) if axis == 2 else np.abs(along) < pads.half_width]
 
 
 def _least(values: np.ndarray) -> np.ndarray:

@@ -21,8 +21,7 @@ class Hand:
         self.opening = it.opening
         self._robot, self._arm = robot, arm
         fingers = {robot.model.joint(name).child for name in it.fingers}
-        self._known: dict[int, list[Shape]] = {}
-        self._boxes: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._known: dict[int, tuple[list[Shape], tuple[np.ndarray, np.ndarray]]] = {}
         tips = [shape for link, shape in robot.hand_shapes(arm, 0.0) if link in fingers]
         self.pads = Pads(
             half_width=max(-lowest(shape, np.array([0.0, 1, 0])) for shape in tips),
@@ -32,17 +31,18 @@ class Hand:
 
     def shapes(self, opening: float) -> list[Shape]:
         """At an opening in metres, to half a millimetre."""
-        key = round(opening / _ROUND)
-        if key not in self._known:
-            self._known[key] = [shape for _, shape in self._robot.hand_shapes(self._arm, key * _ROUND)]
-        return self._known[key]
+        return self._at(opening)[0]
 
     def box(self, opening: float) -> tuple[np.ndarray, np.ndarray]:
         """(3,) least and greatest coordinates of these shapes in the grasp frame."""
+        return self._at(opening)[1]
+
+    def _at(self, opening: float) -> tuple[list[Shape], tuple[np.ndarray, np.ndarray]]:
         key = round(opening / _ROUND)
-        if key not in self._boxes:
-            self._boxes[key] = _bounds(self.shapes(opening))
-        return self._boxes[key]
+        if key not in self._known:
+            shapes = [shape for _, shape in self._robot.hand_shapes(self._arm, key * _ROUND)]
+            self._known[key] = shapes, _bounds(shapes)
+        return self._known[key]
 
 
 def clearances(

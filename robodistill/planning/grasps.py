@@ -35,9 +35,7 @@ _GAP, _DOUBT = 0.3, 0.7  # of what a pad presses, that faces between the pads ma
 _UNKNOWN = 0.3  # rad that both contact angles are taken for where they were not seen
 _FLAT = 0.2  # rad of both contact angles together by which a grasp is worth less
 _LEVER = 0.3  # of the part's reach from a hinge's axis, that pads are away from it
-_ALIKE = (
-    0.002  # metres, rad between beginnings of two tasks with the same hands, where all that is near is looked at anew
-)
+_ALIKE = 0.002  # metres, rad between tasks' beginnings that share hands: all that is near is looked at anew
 _APART, _TURNED = 0.012, 0.45  # metres, rad: grasps nearer to each other than both are one
 
 
@@ -232,9 +230,10 @@ def _apart(hand: Hand, made: Candidates, points: np.ndarray, most: float) -> np.
     tree = cKDTree(points)
     for k, (T, width) in enumerate(zip(made.Ts_world_grasp.astype(np.float32), made.widths, strict=True)):
         shapes, (low, high) = hand.shapes(float(width)), hand.box(float(width))
-        radius = float(np.linalg.norm(np.maximum(-low, high))) + most
-        local = (points[tree.query_ball_point(T[:3, 3], radius)] - T[:3, 3]) @ T[:3, :3]
-        local = local[((local > low - most) & (local < high + most)).all(-1)]
+        low, high = low - most, high + most
+        near = points[tree.query_ball_point(T[:3, 3], np.linalg.norm(np.maximum(-low, high)))]
+        local = (near - T[:3, 3]) @ T[:3, :3]
+        local = local[((local > low) & (local < high)).all(-1)]
         found[k] = min(signed_distance(shape, local).min(initial=most) for shape in shapes)
     return found
 

@@ -38,9 +38,7 @@ _MUCH = 0.3  # of what the nearest joint brings against rest, that another may b
 _OTHER = 0.02  # thousands of pixels by which a frame must be nearer on another joint for its value to be taken
 _PRICE = {"prismatic": 0.0, "revolute": 0.03, "screw": 0.035}  # of the cost, that a kind must gain over no price
 _LOOSE, _GAP = 0.04, 0.04  # of the cost, for a child that leaves its parent by so much of the object's size
-_LITTLE = (
-    0.2  # of what the nearest joint brings against rest, that leaving may cost at most: of small things all is little
-)
+_LITTLE = 0.2  # of what the nearest joint brings against rest, that leaving costs at most: small things bring little
 _NEXT, _OUTER = 0.02, 0.1  # share of its points that stays next to it, and of its values that may lie outside
 _NEAREST = np.radians(45)  # from an edge that it may be along
 _OBLIQUE = np.radians(3)  # from any edge
@@ -82,7 +80,8 @@ def try_joints(
     Args:
         frames: (H, W, 3) uint8, all that were followed.
         followed: The free parts' way.
-        found: A joint between the two, to begin with. A fixed one stays if the pictures are nearer with no other.
+        found: A joint between the two, to begin with; a screw beside both is taken for a hinge. A fixed one stays if
+            the pictures are nearer with no other.
     """
     if found.kind == "screw" and not may_screw(model, found):
         found = replace(found, kind="revolute", pitch=0.0)

@@ -236,3 +236,23 @@ def test_what_stands_on_the_table_is_cut_out():
         standing_object(field.select(field.means[:, 2] < 0.001))
     with pytest.raises(HonestNo, match="no surface"):
         standing_object(plain_thing())
+
+
+@pytest.mark.parametrize(
+    ("right", "evidence"),
+    [  # overlap, color, structure, margin of first poses in films of hands, and of things that are not in the film
+        (True, (0.473, 0.433, 0.995, 0.163)),  # thin glasses: little of an outline is theirs alone
+        (True, (0.504, 0.419, 0.989, 0.245)),
+        (True, (0.778, 0.683, 0.960, 0.206)),
+        (True, (0.924, 0.797, 0.813, 0.446)),  # a plain stapler
+        (True, (0.691, 0.522, 0.911, 0.427)),
+        (False, (0.741, 0.469, 0.296, 0.008)),  # other glasses
+        (False, (0.727, 0.469, -0.036, 0.003)),
+        (False, (0.536, 0.341, 0.402, 0.143)),  # other pliers
+        (False, (0.470, 0.333, 0.665, 0.253)),  # pliers where glasses are
+        (False, (0.224, 0.140, 0.647, 0.008)),
+    ],
+)
+def test_what_tells_a_right_pose_from_another_thing(right, evidence):
+    known = dict(zip(("overlap", "color", "structure", "margin"), evidence, strict=True)) | {"contrary": 0.0}
+    assert (object_pose._confidence(known) >= 0.5) == right

@@ -190,17 +190,17 @@ def test_what_is_held_is_what_the_pads_press():
     from scipy.spatial import cKDTree
     from trimesh.sample import sample_surface
 
-    from robodistill.pipeline.rehearse import _parts_at
+    from robodistill.pipeline.rehearse import parts_at
     from robodistill.sim.articulated.make import draw_object
 
     rest = draw_object("stapler", 31)[0]
     base = np.concatenate([it.solid.mesh.vertices for it in rest.spec.pieces if it.part == "base"])
     middle = rest.posed(np.zeros(1)).spec.bounds.mean(0)
     sides = np.array([[middle[0], y, base[:, 2].min() + 0.006] for y in (base[:, 1].min(), base[:, 1].max())])
-    assert _parts_at(rest, np.column_stack([sides, np.ones(2)]).T) == ("base",)
+    assert parts_at(rest, np.column_stack([sides, np.ones(2)]).T) == ("base",)
     arm = np.concatenate([it.solid.mesh.vertices for it in rest.spec.pieces if it.part == "arm"])
     tip = arm[arm[:, 0] > arm[:, 0].max() - 0.02].mean(0)
-    assert _parts_at(rest, np.append(tip, 1)[:, None].repeat(2, 1)) == ("arm",)
+    assert parts_at(rest, np.append(tip, 1)[:, None].repeat(2, 1)) == ("arm",)
     lamp = draw_object("lamp", 31)[0]  # at its elbow pads press either part
     upper, lower = (
         np.concatenate([sample_surface(it.solid.mesh, 5000, seed=0)[0] for it in lamp.spec.pieces if it.part == part])
@@ -208,7 +208,7 @@ def test_what_is_held_is_what_the_pads_press():
     )
     away, nearest = cKDTree(lower).query(upper)
     elbow = (upper[away.argmin()] + lower[nearest[away.argmin()]]) / 2
-    assert set(_parts_at(lamp, np.append(elbow, 1)[:, None])) == {"upper arm", "lower arm"}
+    assert set(parts_at(lamp, np.append(elbow, 1)[:, None])) == {"upper arm", "lower arm"}
 
 
 def test_a_plan_works_in_physics_and_not_with_open_grippers(demonstrated, tmp_path, capsys):

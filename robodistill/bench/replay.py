@@ -26,6 +26,7 @@ from robodistill.grasp.surface import field_surface
 from robodistill.inversion.twist import pose_error
 from robodistill.pipeline.register import register_object
 from robodistill.pipeline.rehearse import rehearse
+from robodistill.pipeline.rehearse_twin import twin_check
 from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.planning.ways import plan_demonstration
 from robodistill.planning.workpiece import Workpiece
@@ -109,7 +110,7 @@ def trial(
     figures.add(name, robot_name, "placed", float(T is not None))
     if T is None:
         return
-    plan = _planned(figures, ("true_motion", name), robot, robot_name, it.motion, T, it.workpiece)
+    plan = _planned(figures, ("true_motion", name), robot, robot_name, it, T)
     if plan is not None:
         done = rehearse(plan, it.demo.folder, T)
         for case in ("true_motion", name):
@@ -139,7 +140,8 @@ def from_film(
         return [True, False]
     workpiece = Workpiece.of_surface(field_surface(it.demo.field), motion.labels)
     try:
-        plan = plan_demonstration(robot, robot_name, motion, found.T_world_object, workpiece)
+        check = twin_check(workpiece, it.plane)
+        plan = plan_demonstration(robot, robot_name, motion, found.T_world_object, workpiece, rehearsed=check)
     except HonestNo as no:
         early = no.answer.get("stage") in _EARLY
         return [True, True, False] if early else [True, True, True, False]
@@ -171,12 +173,12 @@ def ends_right(it: Demonstration, motion: PartMotion) -> bool:
 
 
 def _planned(
-    figures: Figures, cases: Iterable[str], robot: Robot, robot_name: str, motion: PartMotion, T: np.ndarray,
-    workpiece: Workpiece,
-) -> BimanualTrajectory | None:  # fmt: skip
+    figures: Figures, cases: Iterable[str], robot: Robot, robot_name: str, it: Demonstration, T: np.ndarray
+) -> BimanualTrajectory | None:
+    check = twin_check(it.workpiece, it.plane)
     start, busy, plan = time.perf_counter(), time.process_time(), None
     try:
-        plan = plan_demonstration(robot, robot_name, motion, T, workpiece)
+        plan = plan_demonstration(robot, robot_name, it.motion, T, it.workpiece, rehearsed=check)
     except HonestNo:
         pass
     seconds, busy = time.perf_counter() - start, time.process_time() - busy

@@ -27,6 +27,8 @@ class Plan(Verb):
     """JSON with T_world_object (4x4), the field's coordinates to the robot's world, instead of --at."""
     ros: Path | None = None
     """JSON to write the plan to as a trajectory_msgs/JointTrajectory."""
+    rehearse: bool = True
+    """Run plans in physics on a twin of the parts that were found, and take the first that succeeds there."""
     overwrite: bool = False
     """Replace files that exist."""
 
@@ -37,7 +39,7 @@ class Plan(Verb):
         from robodistill.pipeline.plan import PlanOptions, plan_motion
 
         x, y, yaw = self.at
-        options = PlanOptions(self.robot, (x, y, math.radians(yaw)), self.pose, self.ros, self.overwrite)
+        options = PlanOptions(self.robot, (x, y, math.radians(yaw)), self.pose, self.ros, self.rehearse, self.overwrite)
         plan = plan_motion(self.motion, self.field, self.out, options, progress=console.progress)
         told = {"arms": plan.arms, "departures": plan.departures, "duration": round(plan.duration, 3)}
         return told | {"checks": plan.checks, "path": str(self.out)}
@@ -47,6 +49,8 @@ class Plan(Verb):
         checks = result["checks"]
         told = [f"the {arm} arm holds {part}" for arm, part in result["arms"].items()]
         told += result["departures"]
+        if "rehearsal" in checks:
+            told.append(f"no plan succeeds on a twin of the parts; of this one: {checks['rehearsal']}")
         told += [f"{part}: at most {it['mm']} mm, {it['deg']} deg off" for part, it in checks["tracking"].items()]
         told.append(
             f"{result['duration']} s, clearance {checks['clearance_mm']} mm, "

@@ -10,6 +10,7 @@ from robodistill.capture.write import write_whole
 from robodistill.errors import BadInput
 from robodistill.field.gaussians import GaussianField
 from robodistill.grasp.surface import field_surface
+from robodistill.pipeline.rehearse_twin import twin_check
 from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.planning.ways import plan_demonstration
 from robodistill.planning.workpiece import Workpiece
@@ -29,6 +30,8 @@ class PlanOptions:
     """JSON with `T_world_object` (4, 4), the field's coordinates to the robot's world, instead of `place`."""
     ros: Path | None = None
     """JSON to write the plan to as a ROS JointTrajectory."""
+    rehearse: bool = True
+    """Run plans in physics on a twin of the parts, and take the first that succeeds; where MuJoCo is installed."""
     overwrite: bool = False
 
 
@@ -46,8 +49,24 @@ def plan_motion(
     for file in (out, options.ros):
         if file is not None and Path(file).exists() and not options.overwrite:
             raise BadInput(f"{file} exists; give another name or --overwrite")
-    motion, robot = PartMotion.load(motion_path), load_robot(options.robot)
-    field = GaussianField.load(field_path)
+    motion, workpiece, plane = load_workpiece(motion_path, field_path)
+    robot = load_robot(options.robot)
+    pose = placed(workpiece.points, plane, *options.place) if options.pose is None else read_pose(options.pose)
+    check = twin_check(workpiece, plane) if options.rehearse else None
+    found = plan_demonstration(robot, options.robot, motion, pose, workpiece, progress=progress, rehearsed=check)
+    found.save(out, options.overwrite)
+    if options.ros is not None:
+        write_whole(Path(options.ros), json.dumps(found.ros()).encode())
+    return found
+
+
+def load_workpiece(motion_path: Path, field_path: Path) -> tuple[PartMotion, Workpiece, np.ndarray]:
+    """A motion, the surfaces of its parts in the field that it is of, and the plane (4,) that they were scanned on.
+
+    Raises:
+        BadInput: A file is not there or not what it should be, or they do not go together.
+    """
+    motion, field = PartMotion.load(motion_path), GaussianField.load(field_path)
     if len(motion.labels) != len(field.means):
         raise BadInput(
             f"{motion_path} is of a field of {len(motion.labels)} Gaussians; {field_path} has {len(field.means)}"
@@ -57,12 +76,7 @@ def plan_motion(
     for k, name in enumerate(motion.parts):
         if not (workpiece.owners == k).any():
             raise BadInput(f"part {name} of {motion_path} has no surface in {field_path}")
-    pose = placed(workpiece.points, surface.plane, *options.place) if options.pose is None else read_pose(options.pose)
-    found = plan_demonstration(robot, options.robot, motion, pose, workpiece, progress=progress)
-    found.save(out, options.overwrite)
-    if options.ros is not None:
-        write_whole(Path(options.ros), json.dumps(found.ros()).encode())
-    return found
+    return motion, workpiece, surface.plane
 
 
 def placed(points: np.ndarray, plane: np.ndarray, x: float, y: float, yaw: float) -> np.ndarray:

@@ -1,5 +1,6 @@
 """`simulate` of two-arm plans: the demonstrated object in physics, from its truth and never from its field."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,12 +9,12 @@ import numpy as np
 from robodistill.capture.read import read_json
 from robodistill.errors import BadInput, BadMetadata
 from robodistill.pipeline.simulate import run_filmed
-from robodistill.planning.trajectory import BimanualTrajectory, PartHold
+from robodistill.planning.trajectory import BimanualTrajectory
 from robodistill.progress import Progress, silent
 from robodistill.robots.robot import load_robot
 from robodistill.sim.arena import Arena, Recording
 from robodistill.sim.articulated.motion import corners
-from robodistill.sim.articulated.physics import make_workbench
+from robodistill.sim.articulated.physics import Workbench, make_workbench
 from robodistill.sim.articulated.spec import Articulated
 from robodistill.sim.follow_judge import FollowVerdict, Goal, Held, judge_follow
 from robodistill.sim.robot_body import COMPLIANT
@@ -63,16 +64,29 @@ def rehearse(
     bench, rest = make_workbench(truth["object"], truth["seed"], T_world_object)
     if np.abs(rest.spec.size - truth["size"]).max() > _SAME:
         raise BadInput(f"{folder}: seed {truth['seed']} gives another {truth['object']} here; simulate it again")
-    robot = load_robot(plan.motion.robot)
-    motion = plan.motion
+    object_scan = np.linalg.inv(T_scan_object)
+    holds = [Held(it.arm, parts_at(rest, object_scan @ it.contacts), it.start, it.end) for it in plan.holds]
+    goal = demonstrated(truth, Ts, rest, plan.base == "stays")
+    return run_on(bench, plan, holds, goal, beside(T_world_object), open_grippers, film, progress)
+
+
+def run_on(
+    bench: Workbench,
+    plan: BimanualTrajectory,
+    holds: Sequence[Held],
+    goal: Goal,
+    T_world_camera: np.ndarray,
+    open_grippers: bool,
+    film: Path | None,
+    progress: Progress,
+) -> Rehearsed:
+    """Run a plan on a workbench, filmed from (4, 4) if a film is wanted, and judge it."""
+    robot, motion = load_robot(plan.motion.robot), plan.motion
     if open_grippers:
         wide = [robot.arms[arm].opening for arm in motion.arms]
         motion = replace(motion, openings=np.tile(wide, (len(motion.times), 1)))
     arena = Arena(bench.spec, robot, bench.state, bench.watched, COMPLIANT)  # its hands close a chain with the table
-    recording = run_filmed(arena, motion, film, progress, beside(T_world_object))
-    object_scan = np.linalg.inv(T_scan_object)
-    holds = [Held(it.arm, _parts_at(rest, object_scan @ _contacts(it)), it.start, it.end) for it in plan.holds]
-    goal = demonstrated(truth, Ts, rest, plan.base == "stays")
+    recording = run_filmed(arena, motion, film, progress, T_world_camera)
     return Rehearsed(judge_follow(recording, robot, holds, goal), recording)
 
 
@@ -127,13 +141,7 @@ def beside(T_world_object: np.ndarray) -> np.ndarray:
     return look_at(place + [0.42, 0.52, 0.36], place + [0.0, -0.04, 0.06])
 
 
-def _contacts(hold: PartHold) -> np.ndarray:
-    """(4, 2) homogeneous points at which the pads press, field frame."""
-    T, half = hold.T_part_grasp, hold.width / 2
-    return np.column_stack([T[:, 3] + side * half * T[:, 0] for side in (-1.0, 1.0)])
-
-
-def _parts_at(rest: Articulated, contacts: np.ndarray) -> tuple[str, ...]:
+def parts_at(rest: Articulated, contacts: np.ndarray) -> tuple[str, ...]:
     """The parts whose surfaces are nearest to homogeneous points (4, n) together, object frame; several in a joint."""
     from scipy.spatial import cKDTree
     from trimesh.sample import sample_surface

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from robodistill.config import BuildConfig, FeaturesConfig, TrackingConfig
-from robodistill.errors import BadInput, HonestNo
+from robodistill.errors import BadInput, HonestNo, MissingPart
 from robodistill.pipeline.build import build_field
-from robodistill.pipeline.plan import PlanOptions, plan_motion
+from robodistill.pipeline.plan import PlanOptions, load_workpiece, plan_motion
 from robodistill.pipeline.rehearse import rehearse
-from robodistill.pipeline.replay_report import FIELD, MOTION, OVERLAY, PLAN, REHEARSAL, ROS, write_report
+from robodistill.pipeline.rehearse_twin import rehearse_twin
+from robodistill.pipeline.replay_report import FIELD, MOTION, OVERLAY, PLAN, REHEARSAL, ROS, TWIN, write_report
 from robodistill.pipeline.stages import Stage, Stages, fingerprint
 from robodistill.pipeline.track import TrackOptions, track_film
 from robodistill.planning.trajectory import BimanualTrajectory
@@ -28,7 +29,8 @@ class ReplayOptions:
     pose: Path | None = None
     """JSON with `T_world_object`, as `register` writes it, instead of `place`."""
     truth: Path | None = None
-    """What `sim articulated` wrote, for the physics; None = the film's folder if it is that, else no physics."""
+    """What `sim articulated` wrote, for the physics; None = the film's folder if it is that, else a twin of what was
+    found is handled."""
     overwrite: bool = False
     """Do stages again whose inputs or options are others now."""
 
@@ -90,7 +92,11 @@ def replay(
 
     def physics() -> dict[str, Any]:
         made = BimanualTrajectory.load(out / PLAN)
-        verdict = rehearse(made, truth, film=out / REHEARSAL, overwrite=True, progress=progress).verdict
+        how = {"film": out / REHEARSAL, "overwrite": True, "progress": progress}
+        if truth is None:  # weights and friction are assumed: this tells, and refuses nothing
+            verdict = rehearse_twin(made, *load_workpiece(out / MOTION, out / FIELD), **how).verdict
+            return {"object": TWIN} | verdict.values()
+        verdict = rehearse(made, truth, **how).verdict
         if not verdict.success:
             raise HonestNo(verdict.reason, verdict.values())
         return verdict.values()
@@ -100,10 +106,12 @@ def replay(
     stages.run("tracking", [fingerprint(film), intrinsics.read_text(), asdict(tracking)], [MOTION], track)
     posed = options.pose.read_text() if options.pose is not None and options.pose.is_file() else None
     stages.run("plan", [settled, posed], [PLAN, ROS], plan)
-    if truth is None:
-        stages.skip("physics", "nothing true is known of the object: only what was simulated can be judged")
-    else:
-        stages.run("physics", [str(truth)], [REHEARSAL], physics)
+    try:
+        stages.run("physics", [TWIN if truth is None else str(truth)], [REHEARSAL], physics)
+    except MissingPart as error:
+        if truth is not None:
+            raise
+        stages.skip("physics", str(error))
     report = write_report(out, film, stages.done)
     return ReplayResult(stages.failed is None, tuple(stages.done), report)
 

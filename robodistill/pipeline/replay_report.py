@@ -21,6 +21,8 @@ from robodistill.tracking.motion import PartMotion
 FIELD, MOTION, PLAN, ROS = "object.field", "motion.json", "plan.json", "plan_ros.json"
 OVERLAY, REHEARSAL, REPORT = "motion.mp4", "physics.mp4", "report.html"
 """Files of a replay."""
+TWIN = "a twin of the parts that were found"
+"""What is handled in physics where nothing true is known."""
 _SHOWN = 6
 _WIDTH = 480  # pixels of a film's frame on the page
 
@@ -93,7 +95,7 @@ def _plan(out: Path, film: Path, stage: Stage) -> Section:
 def _physics(out: Path, film: Path, stage: Stage) -> Section:
     if not (out / REHEARSAL).exists():
         return Section("In physics", stage.reason, _figures(stage))
-    films = [("the plan in physics, with the true object", REHEARSAL)]
+    films = [(f"the plan in physics, with {stage.figures.get('object', 'the true object')}", REHEARSAL)]
     return Section("In physics", stage.reason, _figures(stage), [_stills(out / REHEARSAL)], films)
 
 

@@ -8,7 +8,7 @@ RETREAT = 0.06
 """Metres from where the gripper comes and to where it goes, in a straight line."""
 
 
-STAGES = ("task", "grasp", "reach", "path", "pair", "way", "check")
+STAGES = ("task", "grasp", "reach", "path", "pair", "way", "check", "rehearsal")
 """The nearer to success the later."""
 
 

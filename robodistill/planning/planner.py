@@ -6,7 +6,7 @@ checks. What fails is remembered by stage; the furthest is the reason of an hone
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,7 @@ from robodistill.robots.pairs import with_ignored
 from robodistill.robots.robot import Robot
 
 _PAIRS = 6  # of these that are worked out
+_REFUSED = 3  # tries that a plan costs which fails when it is run
 _GLANCES = 5  # key frames at which a pair is looked at first
 _PRESS, _RAMP = 0.001, 3  # metres by which a hand presses down, and key frames until it does
 
@@ -55,6 +56,7 @@ class Planner:
         steadied: bool = False,
         tries: Tries | None = None,
         hands: dict | None = None,
+        rehearsed: Callable[[BimanualTrajectory], str] | None = None,
     ) -> None:
         """Prepare.
 
@@ -66,6 +68,7 @@ class Planner:
             steadied: Hold the base, too, if there is any grasp of it.
             tries: Shared with other planners; none is left when they are used up.
             hands: Shared with other planners, see `part_grasps`.
+            rehearsed: Why a plan that passed all other checks fails when it is run; empty where it does not.
 
         Raises:
             MissingPart: roboticstoolbox or coal is not installed.
@@ -75,7 +78,7 @@ class Planner:
         self.holding = Holding(
             self.robot, task, *args, {} if grasps is None else grasps, {} if hands is None else hands
         )
-        self.steadied, self.tries = steadied, tries or Tries()
+        self.steadied, self.tries, self.rehearsed = steadied, tries or Tries(), rehearsed
 
     def __call__(self, progress: Progress = silent) -> BimanualTrajectory:
         """A plan that passed its checks.
@@ -171,6 +174,9 @@ class Planner:
         if reason:
             return Miss("check", reason)
         plan.checks.update(figures)
+        if self.rehearsed is not None and (reason := self.rehearsed(plan)):
+            self.tries.left -= _REFUSED - 1
+            return Miss("rehearsal", reason)
         return plan
 
     def _pressed(self, pair: Sequence[Branch], path: np.ndarray, room: float) -> np.ndarray:

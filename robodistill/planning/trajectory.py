@@ -33,6 +33,12 @@ class PartHold:
     end: float
     """Seconds at which it begins to open; the trajectory's end where it does not."""
 
+    @property
+    def contacts(self) -> np.ndarray:
+        """(4, 2) homogeneous points at which the pads press, in the part's frame."""
+        T, half = self.T_part_grasp, self.width / 2
+        return np.column_stack([T[:, 3] + side * half * T[:, 0] for side in (-1.0, 1.0)])
+
 
 @dataclass(frozen=True, eq=False)
 class BimanualTrajectory:

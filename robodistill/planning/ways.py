@@ -6,8 +6,9 @@ joints that moved at once move one by one. Last, what no hand holds all the way 
 anew: a joint that stays where a film leaves it is taken to stay midway, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -60,17 +61,47 @@ def plan_demonstration(
     table: float = 0.0,
     config: GraspConfig | None = None,
     progress: Progress = silent,
+    rehearsed: Callable[[BimanualTrajectory, PartMotion], str] | None = None,
 ) -> BimanualTrajectory:
     """A plan that repeats a motion; what was lifted and cannot be is handled where it stands, if its joints moved.
 
     Args:
         T_world_object: (4, 4) the field's coordinates of the root part, as it stands in the first frame, to the world.
+        rehearsed: Why a plan of a motion fails when it is run, such as on a twin; empty where it does not. The next
+            that does not is looked for; where there is none, the first is returned, and `checks` has what was said
+            against it.
 
     Raises:
         HonestNo: There is none; `answer` has stage, reason and how far it came.
         MissingPart: roboticstoolbox or coal is not installed.
     """
-    tries, known, hands = Tries(), {}, {}
+    known: tuple[dict, dict] = {}, {}
+    args = robot, robot_name, motion, T_world_object, workpiece, others, table, config, known
+    try:
+        return _first_plan(*args, rehearsed, progress)
+    except HonestNo as no:
+        if no.answer["stage"] != "rehearsal":
+            raise
+        found = _first_plan(*args, None, progress)
+        found.checks["rehearsal"] = str(no.answer["reason"])
+        return found
+
+
+def _first_plan(
+    robot: Robot,
+    robot_name: str,
+    motion: PartMotion,
+    T_world_object: np.ndarray,
+    workpiece: Workpiece,
+    others: Sequence[Obstacle],
+    table: float,
+    config: GraspConfig | None,
+    found_before: tuple[dict, dict],
+    rehearsed: Callable[[BimanualTrajectory, PartMotion], str] | None,
+    progress: Progress,
+) -> BimanualTrajectory:
+    """`plan_demonstration` without what is said there of rehearsals; `found_before` keeps grasps and hands."""
+    tries, (known, hands) = Tries(), found_before
     outcomes: dict[tuple, tuple[BimanualTrajectory, float] | HonestNo] = {}
 
     def planned(piece: PartMotion, way: Way) -> tuple[BimanualTrajectory, float]:
@@ -80,7 +111,8 @@ def plan_demonstration(
             try:
                 task = make_task(piece, T_world_object, way.carry)
                 args = (workpiece, others, table, config, known.setdefault(key[:-1], {}), way.steadied, tries, hands)
-                outcomes[key] = Planner(robot, robot_name, task, *args)(progress), task.begins
+                run = None if rehearsed is None else partial(rehearsed, motion=piece)
+                outcomes[key] = Planner(robot, robot_name, task, *args, run)(progress), task.begins
             except HonestNo as no:
                 outcomes[key] = no
         if isinstance(outcomes[key], HonestNo):

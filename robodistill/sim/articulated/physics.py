@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 from robodistill.sim.articulated.make import draw_object
 from robodistill.sim.articulated.spec import Articulated
 from robodistill.sim.mujoco_gl import load_mujoco
+from robodistill.sim.paint import Paint
 from robodistill.sim.room import add_room
 from robodistill.sim.spec import JointSpec
 from robodistill.sim.world import World
@@ -42,8 +43,18 @@ def make_workbench(name: str, seed: int, T_world_object: np.ndarray) -> tuple[Wo
         MissingPart: MuJoCo is not installed.
     """
     rest, paint, (surroundings, *_) = draw_object(name, seed)
-    world = World(surroundings)
-    add_room(world, surroundings)
+    return put_on_table(rest, paint, surroundings, T_world_object), rest
+
+
+def put_on_table(rest: Articulated, paint: Paint, room: np.random.Generator, T_world_object: np.ndarray) -> Workbench:
+    """An object as it stands, in coats by the tints of its pieces, at (4, 4) on the table of a random room; z = 0 is
+    the table.
+
+    Raises:
+        MissingPart: MuJoCo is not installed.
+    """
+    world = World(room)
+    add_room(world, room)
     coats = {tint: world.coat_material(paint[tint]) for tint in dict.fromkeys(p.tint for p in rest.spec.pieces)}
     first = rest.parts[0]
     quat = Rotation.from_matrix(T_world_object[:3, :3]).as_quat(scalar_first=True)
@@ -60,7 +71,7 @@ def make_workbench(name: str, seed: int, T_world_object: np.ndarray) -> tuple[Wo
             world.spec.add_exclude(bodyname1=a, bodyname2=b)
     _stiffen(world.spec, rest)
     state = {_FREE: np.concatenate([T_world_object[:3, 3], quat])}
-    return Workbench(world.spec, state, {p: p for p in rest.parts}, {j.name: j.name for j in rest.joints}), rest
+    return Workbench(world.spec, state, {p: p for p in rest.parts}, {j.name: j.name for j in rest.joints})
 
 
 def _hang(world: World, parent: object, part: str, joint: JointSpec) -> object:

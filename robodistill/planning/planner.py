@@ -28,7 +28,7 @@ from robodistill.robots.pairs import with_ignored
 from robodistill.robots.robot import Robot
 
 _PAIRS = 6  # of these that are worked out
-_REFUSED = 3  # tries that a plan costs which fails when it is run
+_REFUSED = 4  # tries that a plan costs which fails when it is run
 _GLANCES = 5  # key frames at which a pair is looked at first
 _PRESS, _RAMP = 0.001, 3  # metres by which a hand presses down, and key frames until it does
 

@@ -115,6 +115,11 @@ def normal_equations(scene: Scene, middles: np.ndarray) -> tuple[Compared, Sums]
     return drawn.compared(scene), Sums(A, b, visible, area)
 
 
+def agreement(scene: Scene) -> np.ndarray:
+    """(H, W) of the window, in [0, 1]: by how much each pixel agrees with what is drawn."""
+    return _agreement(_draw(scene).error, scene.spread)
+
+
 @dataclass(frozen=True, eq=False)
 class _Drawn:
     """The parts beside the frame, in the window that they are drawn in."""

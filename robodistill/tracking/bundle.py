@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from robodistill.tracking.articulation import Articulation, State
 from robodistill.tracking.photometric import Quadratic
+from robodistill.tracking.rest import Rest
 
 _JERK = (0.0008, 0.01)  # change of a frame's step, metres and rad, one standard deviation
 _STEP = (0.02, 0.25)  # the step itself: what is hidden for long comes to rest
@@ -54,6 +55,7 @@ def bundled(
     quadratics: Sequence[Quadratic],
     prior: tuple[np.ndarray, np.ndarray],
     smooth: Smooth | None,
+    rests: Sequence[Rest] = (),
 ) -> tuple[Articulation, list[State], np.ndarray]:
     """The joints and all states after one Gauss-Newton step, and the (shapes, shapes) covariance of the joints.
 
@@ -61,6 +63,7 @@ def bundled(
         quadratics: Of each frame about the states' poses.
         prior: H (shapes, shapes) and g (shapes,) of the joints' shapes.
         smooth: None where frames do not follow each other.
+        rests: Of each frame and the next, about the states' poses.
     """
     frames = [_frame(articulation, state, q) for state, q in zip(states, quadratics, strict=True)]
     count, freedoms = len(states), articulation.freedoms
@@ -68,6 +71,7 @@ def bundled(
     band[0] = 1e-6
     if smooth is not None:
         _smooth(band, pull, articulation, states, smooth)
+    _keep_at_rest(band, pull, articulation, states, rests)
     weights = np.full(count, _DOUBT)
     for _ in range(_ROUNDS):
         system, right = band.copy(), pull.copy()
@@ -151,6 +155,22 @@ def _smooth(
         _tie(band, right, t, np.array([-1.0, 1.0]), path[t], step)
         if t:
             _tie(band, right, t - 1, np.array([1.0, -2.0, 1.0]), path[t] - path[t - 1], jerk)
+
+
+def _keep_at_rest(
+    band: np.ndarray, right: np.ndarray, articulation: Articulation, states: Sequence[State], rests: Sequence[Rest]
+) -> None:
+    """Add what rests to a lower band and its right side; a step of the joints moves both frames alike."""
+    f = articulation.freedoms
+    Ts = [articulation.poses(state) for state in states]
+    Js = [articulation.jacobian(state) for state in states]
+    for t, it in enumerate(rests):
+        turned = Js[t].reshape(-1, 2, 3, f)
+        turn = Ts[t + 1][:, :3, :3] @ Ts[t][:, :3, :3].transpose(0, 2, 1)
+        before = np.einsum("pij,pkjf->pkif", turn, turned).reshape(-1, f)
+        J = np.concatenate([-before, Js[t + 1]], axis=1)
+        _add(band, t * f, J.T @ it.H @ J)
+        right[t * f : (t + 2) * f] -= J.T @ it.H @ it.twist
 
 
 def _tie(

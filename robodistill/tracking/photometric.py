@@ -109,6 +109,14 @@ def compared(
     return _way().compare(Scene(layers, window, picture, lights, spread, blur))
 
 
+def agreed(model: PartModel, Ts: np.ndarray, picture: Picture, spread: float, lights: np.ndarray) -> np.ndarray:
+    """(H, W) of the picture, in [0, 1]: by how much each pixel agrees with parts at poses (P, 4, 4)."""
+    scene, found = _scene(model, Ts, picture, spread, lights, 0.0), np.zeros(picture.rgb.shape[:2], np.float32)
+    if scene is not None:
+        found[scene.window.pixels] = alignment.agreement(scene)
+    return found
+
+
 def frame_costs(quadratics: Sequence[Quadratic]) -> np.ndarray:
     """(T,) of frames; nought where the object is not in one."""
     return np.array([q.cost if np.isfinite(q.cost) else 0.0 for q in quadratics])

@@ -23,8 +23,9 @@ from robodistill.tracking.bundle import Smooth, bundled
 from robodistill.tracking.joint_path import sought_values
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.motion import Joint
-from robodistill.tracking.photometric import Quadratic, misfit
+from robodistill.tracking.photometric import Quadratic, agreed, misfit
 from robodistill.tracking.picture import Picture
+from robodistill.tracking.rest import Rest, rest
 from robodistill.tracking.tracker import Follower, picture_of
 
 _KNOWN = 0.02  # of the object's size, to which the search for values is believed
@@ -98,6 +99,15 @@ def refine(
 
         return side_by_side(cost, range(len(frames)))
 
+    def rests_of(tree: Articulation, states: list[State]) -> list[Rest]:
+        Ts = np.array([tree.poses(state) for state in states])
+
+        def of(t: int) -> Rest:
+            where = agreed(model, Ts[t], picture(t), config.spread, light_of(t))
+            return rest(model, Ts[t], Ts[t + 1], where, picture(t), picture(t + 1))
+
+        return side_by_side(of, range(len(frames) - 1))
+
     def settle(follower: Follower, t: int, image: Picture) -> tuple[State, Quadratic]:
         q, light = quadratics[t], light_of(t)
         starts = _near(states, t) if film and (q is None or _lost(q)) else [states[t]]
@@ -125,7 +135,8 @@ def refine(
         if paths is not None:
             smooth = Smooth(reaches, paths.mean, np.maximum(paths.std, _KNOWN * model.size / reaches))
         solved, prior = states, joint_prior(model, articulation)
-        articulation, states, covariance = bundled(articulation, states, quadratics, prior, smooth)
+        rests = rests_of(articulation, states) if film else ()
+        articulation, states, covariance = bundled(articulation, states, quadratics, prior, smooth, rests)
         if film:  # what the others say of a frame holds where its picture does not object
             costs = costs_of(articulation, states), costs_of(articulation, solved)
             states = [

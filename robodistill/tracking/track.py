@@ -16,6 +16,7 @@ from robodistill.geometry.camera import Camera
 from robodistill.inversion.object_pose import find_object
 from robodistill.parallel import small_matrices
 from robodistill.progress import Progress, silent
+from robodistill.tracking.anchor import anchored
 from robodistill.tracking.articulation import Articulation, in_order
 from robodistill.tracking.foot import FEET, without_feet
 from robodistill.tracking.hold import find_held
@@ -42,6 +43,7 @@ _OUTLINES = 2  # times that a film may show another outline than it was followed
 _FOOT = 0.08  # of the object's size above its support: which part does it stand on?
 _STEP, _ENOUGH = 2, 24  # every second frame tells what moves apart, if so many are left
 _SURE, _LEAST_SURE = 0.5, 0.2  # share of a part in sight from which its joint's value counts for the range
+_REDRAWN = 0.05  # share of the object that goes to other parts, from which the film is followed once more
 _LEAST_TRAVEL = 0.02  # of the object's size; what moves less against its parent is fixed to it
 
 
@@ -109,20 +111,19 @@ def track_parts(
             found, rivals = _joints_of(model, followed) if model.parts > 1 else ((), ())
         joints, Ts, quadratics = found, followed.Ts_camera_part, followed.quadratics
     if method == "ours" and model.parts > 1:
-        found = tried_joints(model, frames, camera, followed, found, rivals, config)
-        articulation = Articulation(in_order(found, model.parts), model.centers, bounded=True)
-        refined = refine(
-            *(model, frames, camera, followed.background, followed.Ts_camera_part, followed.quadratics),
-            *(articulation, config),
-            progress=progress,
-        )
-        refined = bridged(refined, model)
-        Ts = np.stack([refined.articulation.poses(state) for state in refined.states])
-        joints, quadratics = _with_values(model, refined), refined.quadratics
+        solved = _on_joints(model, followed, found, rivals, frames, camera, config, progress)
         if merge:
-            model = recut(model, frames, camera, followed.background, Ts, quadratics, config)
+            borders = recut(model, frames, camera, followed.background, *solved[:2], config)
             labels = labels.copy()
-            labels[keep] = model.labels
+            labels[keep] = borders.labels
+            if (borders.labels != model.labels).mean() > _REDRAWN:  # joints of other parts are other joints
+                model, followed = _followed(
+                    field, labels, Outline(), *shown, known if fewer is None else {}, config, progress
+                )
+                solved = _on_joints(model, followed, *_joints_of(model, followed), frames, camera, config, progress)
+            model = replace(model, labels=labels[keep])
+        Ts, quadratics, joints = solved
+        Ts = anchored(model, Ts, T_camera_object)
     motion = PartMotion(
         parts=tuple(names),
         Ts_camera_part=Ts,
@@ -140,6 +141,29 @@ def track_parts(
     if fewer is not motion:
         fewer = replace(fewer, parts=tuple(_numbers(fewer.labels)))
     return fewer.rooted(_standing_part(field, fewer, _FOOT * model.size))
+
+
+def _on_joints(
+    model: PartModel,
+    followed: Followed,
+    found: tuple[Joint, ...],
+    rivals: tuple[Joint, ...],
+    frames: Sequence[np.ndarray],
+    camera: Camera,
+    config: TrackingConfig,
+    progress: Progress,
+) -> tuple[np.ndarray, list[Quadratic], tuple[Joint, ...]]:
+    """(T, P, 4, 4) poses of the joint pass, what the pictures say about them, and the joints with their values."""
+    found = tried_joints(model, frames, camera, followed, found, rivals, config)
+    articulation = Articulation(in_order(found, model.parts), model.centers, bounded=True)
+    refined = refine(
+        *(model, frames, camera, followed.background, followed.Ts_camera_part, followed.quadratics),
+        *(articulation, config),
+        progress=progress,
+    )
+    refined = bridged(refined, model)
+    Ts = np.stack([refined.articulation.poses(state) for state in refined.states])
+    return Ts, refined.quadratics, _with_values(model, refined)
 
 
 def _followed(

@@ -56,8 +56,6 @@ def rehearse(
         BadInput: The folder is no such thing, or the film exists.
         MissingPart: MuJoCo, coal or, for a film, PyAV is not installed.
     """
-    if film is not None and Path(film).exists() and not overwrite:
-        raise BadInput(f"{film} exists; give another name or --overwrite")
     truth, Ts = read_truth(folder)
     T_scan_object = np.array(truth["T_world_object"])
     T_world_object = upright(plan.T_world_object if T_world_scan is None else T_world_scan) @ T_scan_object
@@ -67,7 +65,7 @@ def rehearse(
     object_scan = np.linalg.inv(T_scan_object)
     holds = [Held(it.arm, parts_at(rest, object_scan @ it.contacts), it.start, it.end) for it in plan.holds]
     goal = demonstrated(truth, Ts, rest, plan.base == "stays")
-    return run_on(bench, plan, holds, goal, beside(T_world_object), open_grippers, film, progress)
+    return run_on(bench, plan, holds, goal, beside(T_world_object), open_grippers, film, overwrite, progress)
 
 
 def run_on(
@@ -78,9 +76,16 @@ def run_on(
     T_world_camera: np.ndarray,
     open_grippers: bool,
     film: Path | None,
+    overwrite: bool,
     progress: Progress,
 ) -> Rehearsed:
-    """Run a plan on a workbench, filmed from (4, 4) if a film is wanted, and judge it."""
+    """Run a plan on a workbench, filmed from (4, 4) if a film is wanted, and judge it.
+
+    Raises:
+        BadInput: The film exists and `overwrite` is not given.
+    """
+    if film is not None and Path(film).exists() and not overwrite:
+        raise BadInput(f"{film} exists; give another name or --overwrite")
     robot, motion = load_robot(plan.motion.robot), plan.motion
     if open_grippers:
         wide = [robot.arms[arm].opening for arm in motion.arms]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robodistill.errors import BadInput, HonestNo, MissingPart
+from robodistill.errors import HonestNo, MissingPart
 from robodistill.pipeline.rehearse import Rehearsed, beside, parts_at, run_on
 from robodistill.planning.task import make_task
 from robodistill.planning.trajectory import BimanualTrajectory
@@ -47,8 +47,6 @@ def rehearse_twin(
         HonestNo: No twin can be made of the parts.
         MissingPart: MuJoCo, coal or, for a film, PyAV is not installed.
     """
-    if film is not None and Path(film).exists() and not overwrite:
-        raise BadInput(f"{film} exists; give another name or --overwrite")
     rest, carried = found_object(motion, workpiece.points, workpiece.normals, workpiece.owners, plane)
     T = plan.T_world_object.copy()
     hulls = np.concatenate([points for piece in rest.spec.pieces for points in piece.solid.hulls])
@@ -58,7 +56,7 @@ def rehearse_twin(
     bench = put_on_table(rest, paint, np.random.default_rng(0), T)
     holds = [Held(it.arm, parts_at(rest, carried[it.part] @ it.contacts), it.start, it.end) for it in plan.holds]
     goal = shown(motion, rest, carried, plan.base == "stays")
-    return run_on(bench, plan, holds, goal, beside(T), open_grippers, film, progress)
+    return run_on(bench, plan, holds, goal, beside(T), open_grippers, film, overwrite, progress)
 
 
 def twin_check(

@@ -94,7 +94,10 @@ def replay(
         made = BimanualTrajectory.load(out / PLAN)
         how = {"film": out / REHEARSAL, "overwrite": True, "progress": progress}
         if truth is None:  # weights and friction are assumed: this tells, and refuses nothing
-            verdict = rehearse_twin(made, *load_workpiece(out / MOTION, out / FIELD), **how).verdict
+            try:
+                verdict = rehearse_twin(made, *load_workpiece(out / MOTION, out / FIELD), **how).verdict
+            except HonestNo as no:
+                return {"object": str(no)}
             return {"object": TWIN} | verdict.values()
         verdict = rehearse(made, truth, **how).verdict
         if not verdict.success:

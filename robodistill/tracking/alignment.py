@@ -4,6 +4,7 @@ A part's layer moves with the part, and its slope along that motion is the deriv
 too: see `photometric`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -215,9 +216,17 @@ def _move(
     x, y = window.inside(box).rays(own).T
     z = smooth_depth[own] / smooth_alpha[own]
     mx, my, mz = middle.astype(np.float32)
-    # a point's offset from the part's middle, and its pixel's motion by v and by omega x offset
-    dx, dy, dz = x * z - mx, y * z - my, z - mz
+    u, v = by_twist(x, y, z, (x * z - mx, y * z - my, z - mz), K)
+    J[numbers[box][own]] = -(sx[own][:, :, None] * u[:, None] + sy[own][:, :, None] * v[:, None])
+
+
+def by_twist(
+    x: np.ndarray, y: np.ndarray, z: np.ndarray, offset: Sequence[np.ndarray], K: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 6) each: how pixels go by a twist (v, omega) of points of slopes x, y and depth z that are `offset`,
+    (n,) in each of three directions, from what they turn about."""
+    dx, dy, dz = offset
     fx, fy, o = np.float32(K[0, 0]) / z, np.float32(K[1, 1]) / z, np.zeros_like(z)
     u = fx[:, None] * np.stack([o + 1, o, -x, -x * dy, dz + x * dx, -dy], 1)
     v = fy[:, None] * np.stack([o, o + 1, -y, -dz - y * dy, y * dx, dx], 1)
-    J[numbers[box][own]] = -(sx[own][:, :, None] * u[:, None] + sy[own][:, :, None] * v[:, None])
+    return u, v

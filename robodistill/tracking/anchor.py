@@ -1,7 +1,7 @@
 """The distance of the first frame, kept where the thing still lies.
 
 A first pose compares the thing without its foot with a picture in which no hand hides it, large: its distance is right
-to half a hundredth. What is followed lies before a background that was never seen free of its shadow, and comes out up
+to a hundredth. What is followed lies before a background that was never seen free of its shadow, and comes out up
 to three hundredths nearer as long as it lies there. What is off then is taken off, and fades as it leaves the place.
 """
 

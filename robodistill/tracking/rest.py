@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from robodistill.tracking.alignment import by_twist
 from robodistill.tracking.articulation import moved_parts
 from robodistill.tracking.model import PartModel
 from robodistill.tracking.picture import Picture, window_of
@@ -22,7 +23,7 @@ from robodistill.tracking.picture import Picture, window_of
 _STEPS = 3
 _BLUR = 1.2  # pixels, of both frames
 _SPREAD = 0.02  # of right pixels' difference, brightness in [0, 1]
-_NOISE = 0.0054  # of what of that is left of an edge's place at rest, for all pixels and channels that err together
+_NOISE = 0.0054  # of it at rest, where 20 pixels and channels that err together count as one
 _RESTS = 0.05, 0.3  # pixels of motion that make rest worth a quarter, and from which a part moves
 _OWN, _AGREES = 0.5, 0.25  # alpha of a part's pixels; by how much they agree with the model
 _GAIN = 0.02  # by which a part's brightness changes from frame to frame
@@ -111,8 +112,5 @@ def _pixels(points: np.ndarray, K: np.ndarray) -> np.ndarray:
 def _slopes(points: np.ndarray, sx: np.ndarray, sy: np.ndarray, middle: np.ndarray, K: np.ndarray) -> np.ndarray:
     """(n, 3, 6) of colours by a twist about a middle, of points (n, 3) where they change by (n, 3) a pixel."""
     x, y, z = points[:, 0] / points[:, 2], points[:, 1] / points[:, 2], points[:, 2]
-    dx, dy, dz = (points - middle).T
-    o = np.zeros_like(z)
-    u = (K[0, 0] / z)[:, None] * np.stack([o + 1, o, -x, -x * dy, dz + x * dx, -dy], 1)
-    v = (K[1, 1] / z)[:, None] * np.stack([o, o + 1, -y, -dz - y * dy, y * dx, dx], 1)
+    u, v = by_twist(x, y, z, (points - middle).T, K)
     return sx[:, :, None] * u[:, None] + sy[:, :, None] * v[:, None]
